@@ -1,0 +1,1 @@
+"""Transports, schedulers and remote file commands. Pure Python: imports neither Django nor Celery."""

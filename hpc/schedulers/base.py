@@ -1,0 +1,121 @@
+"""What a scheduler adapter must offer. An adapter is stateless and does no I/O: each verb is a ``Command``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from hpc.commands import Command
+from hpc.errors import NotSupported
+from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns
+
+UNIT = "\x1f"
+"""The field separator asked of every scheduler command: a byte that no field of ours can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerConfig:
+    """Site settings of one scheduler: where its commands are, and options of the adapter."""
+
+    bin_dir: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Scheduler(ABC):
+    """One scheduler family.
+
+    Callers may assume: no method does I/O; every returned ``Command.parse`` raises only ``HpcError``; an
+    unknown native state becomes ``JobState.UNKNOWN``; an answer that is not complete raises
+    ``SchedulerSilent`` (or its subclass ``IncompleteAnswer``) and is never read as "no jobs".
+
+    ``find_functions`` is constant POSIX sh text that defines three functions, used by the submission
+    protocol on the system (``$CENTRO_BIN`` is ``bin_dir`` or empty, ``$CENTRO_USER`` the cluster user):
+
+    * ``centro_find KEY`` prints the ids of jobs in the queue whose name is exactly KEY, one a line;
+      exit 0 only if the scheduler gave a complete answer.
+    * ``centro_find_past KEY`` the same from accounting, finished jobs included; exit 0 with nothing
+      printed where there is no accounting.
+    * ``centro_cancel KEY ID`` asks for the end of that job only if it bears that name; exit 0 if the
+      scheduler took the request or the job is gone.
+    """
+
+    name: ClassVar[str]
+    capabilities: ClassVar[frozenset[str]] = frozenset()
+    job_id_pattern: ClassVar[str]
+    """Full-match regular expression (both Python and grep -E) of a job id as printed by the submit command."""
+    job_id_variable: ClassVar[str]
+    restart_variable: ClassVar[str]
+    submit_errors: ClassVar[SubmitErrorPatterns]
+    find_functions: ClassVar[str]
+
+    def __init__(self, config: SchedulerConfig | None = None) -> None:
+        self.config = config or SchedulerConfig()
+
+    @abstractmethod
+    def submit_argv(self, spec: JobSpec) -> tuple[str, ...]:
+        """The submit command line; it prints the job id alone on its last line and nothing else on stdout.
+
+        Name, comment, working directory and "never requeue" are always given on the command line, so that
+        directives in the script cannot replace them. Raises ``NotSupported`` for an option of ``spec``
+        that this scheduler lacks and ``ValueError`` for one outside its allow-list.
+        """
+
+    @abstractmethod
+    def active_argv(self, user: str) -> tuple[str, ...]:
+        """The command that lists every job of ``user`` in the queue, recently ended ones included.
+
+        One line a job, fields separated by ``UNIT``; field 1 is the job id, field 2 the native state,
+        field 3 the job name.
+        """
+
+    @abstractmethod
+    def parse_active(self, text: str, exit_code: int, error_text: str) -> list[JobInfo]:
+        """Read the answer of ``active_argv``. Raises ``SchedulerSilent`` or ``IncompleteAnswer``."""
+
+    @abstractmethod
+    def history(self, job_ids: Sequence[str]) -> Command[dict[str, list[JobInfo]]]:
+        """What accounting knows of these jobs (at most 500 ids): id -> all records, the current one last.
+
+        Raises ``SchedulerSilent`` where accounting does not answer and ``NotSupported`` where it is off.
+        """
+
+    @abstractmethod
+    def queues(self) -> Command[list[QueueInfo]]:
+        """All queues with their free and total resources."""
+
+    @abstractmethod
+    def ping(self) -> Command[str]:
+        """The scheduler's name and version in one line, if its controller answers."""
+
+    def active(self, user: str) -> Command[list[JobInfo]]:
+        """Every job of ``user`` in the queue, as a command of its own."""
+        return Command(
+            argv=self.active_argv(user),
+            parse=lambda r: self.parse_active(r.text, r.exit_code, r.error_text),
+            read_only=True,
+        )
+
+    def nodes(self) -> Command[list[NodeInfo]]:
+        """All nodes; capability "nodes"."""
+        raise self._lacks("nodes")
+
+    def hold(self, job_ids: Sequence[str]) -> Command[None]:
+        """Keep waiting jobs from starting; capability "hold"."""
+        raise self._lacks("hold")
+
+    def release(self, job_ids: Sequence[str]) -> Command[None]:
+        """Undo ``hold``; capability "hold"."""
+        raise self._lacks("release")
+
+    def cancel(self, job_ids: Sequence[str]) -> Command[None]:
+        """End these jobs; one that is already gone counts as success; capability "cancel"."""
+        raise self._lacks("cancel")
+
+    def executable(self, name: str) -> str:
+        """The command's path on this site: ``bin_dir`` joined with its name, or the bare name."""
+        return f"{self.config.bin_dir.rstrip('/')}/{name}" if self.config.bin_dir else name
+
+    def _lacks(self, verb: str) -> NotSupported:
+        return NotSupported(f"the {self.name} scheduler does not offer {verb}")
