@@ -1,0 +1,18 @@
+from pipeline_management.models.event import AuditEvent, Heartbeat, RunEvent
+from pipeline_management.models.pipeline import Pipeline, PipelineSystem, PipelineVersion
+from pipeline_management.models.run import Attempt, Run, RunLog
+from pipeline_management.models.system import System, SystemAccount
+
+__all__ = [
+    "Attempt",
+    "AuditEvent",
+    "Heartbeat",
+    "Pipeline",
+    "PipelineSystem",
+    "PipelineVersion",
+    "Run",
+    "RunEvent",
+    "RunLog",
+    "System",
+    "SystemAccount",
+]

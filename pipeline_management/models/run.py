@@ -1,0 +1,171 @@
+"""Runs, their attempts, their log tails."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from accounts.models import Lab
+from pipeline_management.choices import (
+    Attention,
+    Confirmation,
+    Desired,
+    Reason,
+    RunSource,
+    RunState,
+)
+from pipeline_management.models.pipeline import PipelineVersion
+from pipeline_management.models.system import System, SystemAccount
+from pipeline_management.querysets import RunQuerySet
+
+
+class Run(models.Model):
+    """One submission of one pipeline version with one configuration.
+
+    ``desired`` is written by people, ``state`` by ``services.transition`` only. ``event_seq`` is the
+    number of the newest event and, with ``state``, the comparand of every change. ``key`` is the job
+    name under which all attempts go to the scheduler. Lease columns belong to ``services.leases``; all
+    times are aware UTC, lease times on the database's clock.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=200, blank=True)
+    version = models.ForeignKey(PipelineVersion, on_delete=models.PROTECT, related_name="runs")
+    configuration_json = models.TextField()
+    configuration_sha256 = models.CharField(max_length=64)
+    script = models.TextField()
+    resources = models.JSONField(default=dict)
+    lab = models.ForeignKey(Lab, on_delete=models.PROTECT, related_name="runs")
+    submitter = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs"
+    )
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="runs")
+    account = models.ForeignKey(SystemAccount, on_delete=models.PROTECT, related_name="runs")
+    directory = models.CharField(max_length=600)
+    source = models.CharField(max_length=16, choices=RunSource.choices)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  unique where given
+    request_sha256 = models.CharField(max_length=64, blank=True)
+
+    desired = models.CharField(max_length=8, choices=Desired.choices, default=Desired.RUN)
+    state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.QUEUED)
+    outcome = models.CharField(max_length=16, blank=True)
+    """The terminal state decided on entering FINISHING."""
+    reason = models.CharField(max_length=32, choices=Reason.choices, blank=True, default="")
+    reason_text = models.CharField(max_length=1000, blank=True)
+    exit_code = models.IntegerField(null=True, blank=True)
+    signal = models.IntegerField(null=True, blank=True)
+    attention = models.CharField(max_length=32, choices=Attention.choices, blank=True, default="")
+    attention_text = models.CharField(max_length=500, blank=True)
+    attention_since = models.DateTimeField(null=True, blank=True)
+
+    key = models.CharField(max_length=15, unique=True)
+    job_id = models.CharField(max_length=64, blank=True)
+    attempts_made = models.PositiveSmallIntegerField(default=0)
+    event_seq = models.PositiveIntegerField(default=0)
+    queue_state = models.CharField(max_length=32, blank=True)
+    queue_reason = models.CharField(max_length=200, blank=True)
+    nodes = models.CharField(max_length=200, blank=True)
+    misses = models.PositiveIntegerField(default=0)
+    missing_since = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    confirmed_source = models.CharField(max_length=16, choices=Confirmation.choices, blank=True)
+
+    next_at = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveIntegerField(default=0)
+    lease_holder = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    fence = models.PositiveIntegerField(default=0)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["submitter", "idempotency_key"], name="idempotency_key_once_per_user"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["account", "state", "next_at"], name="run_work"),
+            models.Index(fields=["state", "next_at"], name="run_due"),
+            models.Index(fields=["lab", "-created_at"], name="run_lab_newest"),
+            models.Index(fields=["submitter", "-created_at"], name="run_submitter_newest"),
+            models.Index(fields=["-created_at", "-id"], name="run_newest"),
+            models.Index(fields=["job_id"], name="run_job_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.id}"
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The configuration as posted, parsed from its canonical text."""
+        value: dict[str, Any] = json.loads(self.configuration_json)
+        return value
+
+    @property
+    def state_enum(self) -> RunState:
+        return RunState(self.state)
+
+
+class Attempt(models.Model):
+    """One try to get one job of a run through the scheduler.
+
+    A further attempt is made only after the scheduler lost the job before it started; all attempts of
+    a run share its directory and its claim, so that at most one of their jobs ever executes.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    job_id = models.CharField(max_length=64, blank=True)
+    script_sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    found_by = models.CharField(max_length=16, blank=True)
+    """How its job id became known: new, recorded, claim, found, past or adopted."""
+    lost_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["run", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="attempt_number_once_per_run")
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} of {self.run_id}"
+
+
+class RunLog(models.Model):
+    """The end of one output stream as collected when the run ended. ``size`` is the whole file's, in bytes."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="logs")
+    stream = models.CharField(max_length=16)
+    offset = models.PositiveBigIntegerField(default=0)
+    size = models.PositiveBigIntegerField(default=0)
+    data = models.BinaryField()
+    collected_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["run", "stream"]
+        constraints = [models.UniqueConstraint(fields=["run", "stream"], name="stream_once_per_run")]
+
+    def __str__(self) -> str:
+        return f"{self.stream} of {self.run_id}"

@@ -1,0 +1,78 @@
+"""What a person may see. Every page, API view, export and count starts from ``visible_to``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.policy import Viewer, scope_of
+from pipeline_management.choices import OPEN_STATES
+
+if TYPE_CHECKING:
+    from pipeline_management.models import Pipeline, PipelineVersion, Run, System  # noqa: F401  types only
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """The runs of the person's labs, as role and the lab's visibility allow; all for administrators."""
+        scope = scope_of(user)
+        if scope.everything:
+            return self
+        return self.filter(
+            Q(lab_id__in=scope.sees) | Q(lab_id__in=scope.sees_own, submitter_id=scope.user_id)
+        )
+
+    def for_lists(self) -> Self:
+        """With what a row of a list shows, and without the large texts."""
+        return self.select_related(
+            "version__pipeline", "lab", "submitter", "system", "account"
+        ).defer("configuration_json", "script")
+
+    def open(self) -> Self:
+        """Runs that still need work or watching."""
+        return self.filter(state__in=OPEN_STATES)
+
+
+class PipelineQuerySet(models.QuerySet["Pipeline"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Pipelines of which the person's labs may run at least one version."""
+        scope = scope_of(user)
+        if scope.everything:
+            return self
+        if not scope.labs:
+            return self.none()
+        return self.filter(
+            Q(versions__all_labs=True) | Q(versions__labs__in=scope.labs)
+        ).distinct()
+
+
+def visible_versions(user: Viewer) -> models.QuerySet[PipelineVersion]:
+    """Pipeline versions that the person's labs may run."""
+    from pipeline_management.models import PipelineVersion  # circular with the models module
+
+    scope = scope_of(user)
+    versions = PipelineVersion.objects.select_related("pipeline")
+    if scope.everything:
+        return versions
+    if not scope.labs:
+        return versions.none()
+    return versions.filter(Q(all_labs=True) | Q(labs__in=scope.labs)).distinct()
+
+
+class SystemQuerySet(models.QuerySet["System"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Systems on which the person has an account, of his own or the one for everybody."""
+        scope = scope_of(user)
+        if scope.everything:
+            return self
+        if scope.user_id is None:
+            return self.none()
+        return self.filter(
+            Q(accounts__user_id=scope.user_id)
+            | Q(accounts__user__isnull=True, accounts__isnull=False, pk__in=self._of_labs(user))
+        ).distinct()
+
+    def _of_labs(self, user: Viewer) -> models.QuerySet[PipelineVersion, int]:
+        return visible_versions(user).values_list("systems", flat=True)
