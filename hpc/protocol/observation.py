@@ -1,0 +1,120 @@
+"""Watching runs: the queue and the markers in one round trip, and a close look where it matters."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hpc.commands import MIB, Command, CommandResult
+from hpc.errors import IncompleteAnswer
+from hpc.jobs import JobInfo
+from hpc.protocol.markers import Markers, Started, parse_result, parse_started
+from hpc.protocol.scripts import program
+from hpc.schedulers.base import UNIT, Scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A run to look at: its id, the directory that holds its directory, its recorded job id, and the
+    native state last seen ("" asks for its markers whatever the queue says)."""
+
+    run: str
+    root: str
+    job_id: str
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A complete answer: all of the user's jobs in the queue, and the markers of the runs that changed."""
+
+    jobs: list[JobInfo]
+    markers: dict[str, Markers]
+
+
+def observe(
+    scheduler: Scheduler, user: str, watched: Iterable[Watched]
+) -> Command[Observation]:
+    """One look at everything of one user. Raises ``SchedulerSilent`` or ``IncompleteAnswer``, and then
+    nothing at all may be concluded."""
+    nonce = secrets.token_hex(8)
+    lines: list[str] = []
+    root = None
+    for one in watched:
+        if one.root != root:
+            root = one.root
+            lines.append(f"R{UNIT}{root}")
+        lines.append(f"{one.job_id}{UNIT}{one.run}{UNIT}{one.seen}")
+    lines.append("")
+    argv = ("/bin/sh", "-c", program("observe"), "centro-observe", nonce)
+    return Command(
+        argv=(*argv, *scheduler.active_argv(user)),
+        parse=lambda result: _parse(scheduler, result, nonce),
+        stdin="\n".join(lines).encode("utf-8", "surrogateescape"),
+        timeout=60.0,
+        max_output=64 * MIB,
+        read_only=True,
+    )
+
+
+def _parse(scheduler: Scheduler, result: CommandResult, nonce: str) -> Observation:
+    listing, mark, rest = result.text.partition(f"{nonce} ")
+    if not mark or not rest.endswith(f"{nonce} end\n"):
+        raise IncompleteAnswer(result.error_text[:300] or "the listing came without its end")
+    if listing and not listing.endswith("\n"):
+        raise IncompleteAnswer("the listing was cut")
+    code, _, body = rest.partition("\n")
+    if not code.isdecimal():
+        raise IncompleteAnswer("the listing came without its exit code")
+    jobs = scheduler.parse_active(listing, int(code), result.error_text)
+    markers = {}
+    for line in body.splitlines()[:-1]:
+        fields = line.split(UNIT)
+        if len(fields) != 4 or fields[0] != "M":
+            continue  # a job wrote separators into its own marker: no marker, then
+        markers[fields[1]] = Markers(parse_started(fields[2]), parse_result(fields[3]))
+    return Observation(jobs, markers)
+
+
+class Look(StrEnum):
+    """What a close look may do."""
+
+    LOOK = "look"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a run's directory says under its lock. ``word``: looked, forgotten, busy or missing."""
+
+    claim_job: str
+    markers: Markers
+    word: str
+
+
+def probe(
+    runs: Sequence[tuple[str, str, str, Look]],
+) -> Command[dict[str, Probed]]:
+    """Look closely at (run id, directory, job id, what to do). FORGET takes back the recorded job id
+    where nothing ever claimed the run. A run without an answer is left out of the result."""
+    nonce = secrets.token_hex(8)
+    lines = [UNIT.join((run, job, look, directory)) for run, directory, job, look in runs]
+    return Command(
+        argv=("/bin/sh", "-c", program("probe"), "centro-probe", nonce),
+        parse=lambda result: _parse_probe(result, nonce),
+        stdin="".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"),
+        timeout=60.0,
+    )
+
+
+def _parse_probe(result: CommandResult, nonce: str) -> dict[str, Probed]:
+    answers = {}
+    for line in result.text.splitlines():
+        fields = line.split(UNIT)
+        if len(fields) == 6 and fields[0] == nonce:
+            _, run, claim, started, ended, word = fields
+            marked: Started | None = parse_started(started)
+            answers[run] = Probed(claim.partition(".")[0], Markers(marked, parse_result(ended)), word)
+    return answers

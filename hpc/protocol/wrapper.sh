@@ -1,0 +1,43 @@
+cd "$CENTRO_RUN_DIR" || exit 97
+job=${SLURM_JOB_ID:-$CENTRO_JOB_ID}
+restarts=${SLURM_RESTART_COUNT:-${CENTRO_RESTARTS:-0}}
+if [ -z "$job" ]; then echo "centro: no job id in the environment" >&2; exit 97; fi
+#fault W1
+# Cancelled before it started: a tombstone that every later job of this run respects.
+if [ -e cancel ]; then exit 95; fi
+#fault W2
+# The scheduler runs a finished job again after it lost its memory: answer what is already known.
+if [ -s result ]; then
+  read -r code at owner < result
+  if [ "$owner" = "$job" ]; then exit "$code"; fi
+fi
+# The one point that decides which job of this run executes. Making a symbolic link is atomic also over
+# NFS, fails if it exists, and carries its content.
+read -r nonce < /proc/sys/kernel/random/uuid
+token=$job.$restarts.$nonce
+ln -s "$token" claim 2>/dev/null
+if [ "$(readlink claim)" != "$token" ]; then : > "duplicate.$token"; exit 96; fi
+#fault W3
+printf '%s %s %s %s\n' "$job" "$restarts" "$(date +%s)" "$(uname -n)" > started.tmp && mv started.tmp started
+#fault W4
+terminated= child=
+end() { # signal number: pass it on and remember it
+  terminated=$((128 + $1))
+  if [ -n "$child" ]; then kill -TERM "$child" 2>/dev/null; fi
+}
+trap 'end 15' TERM
+trap 'end 2' INT
+trap 'end 1' HUP
+case $(head -c 2 script.sh) in
+  '#!') ./script.sh > stdout 2> stderr < /dev/null & ;;
+  *) /bin/sh ./script.sh > stdout 2> stderr < /dev/null & ;;
+esac
+child=$!
+wait "$child"; code=$?
+while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
+if [ -n "$terminated" ]; then code=$terminated; fi
+#fault W5
+trap '' TERM INT HUP
+printf '%s %s %s\n' "$code" "$(date +%s)" "$job" > result.tmp && mv result.tmp result
+#fault W6
+exit "$code"
