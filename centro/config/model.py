@@ -1,0 +1,281 @@
+"""What can be configured: names, types, defaults, limits and their explanation.
+
+The reference page `docs/configuration.md` is generated from these declarations
+(`python -m centro.config docs`), so every field carries a description.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import quote, urlsplit
+from zoneinfo import available_timezones
+
+from cryptography.fernet import Fernet
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+ROOT = Path(__file__).resolve().parents[2]
+# sockaddr_un.sun_path holds 108 bytes on Linux; some clients add a suffix while they bind.
+LONGEST_SOCKET_PATH = 99
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
+
+
+class Section(BaseModel):
+    """Base of all declarations: exact types, no unknown keys, no changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Database(Section):
+    """Where rows are kept: one SQLite file, or a MariaDB or MySQL server."""
+
+    engine: Literal["sqlite", "mysql"] = Field("sqlite", description="`sqlite` or `mysql` (MariaDB)")
+    path: Path | None = Field(
+        None, description="SQLite only: the database file; default `centro.sqlite3` in the state directory"
+    )
+    name: str | None = Field(None, min_length=1, description="MariaDB only: database name")
+    user: str | None = Field(None, min_length=1, description="MariaDB only: user")
+    password: str | None = Field(
+        None, description="MariaDB only: password", json_schema_extra={"secret": True}
+    )
+    host: str | None = Field(
+        None,
+        min_length=1,
+        description="MariaDB only: host name, or the path of a Unix socket; default `127.0.0.1`",
+    )
+    port: int | None = Field(None, ge=1, le=65_535, description="MariaDB only: port; default 3306")
+
+    @model_validator(mode="after")
+    def _fields_fit_engine(self) -> Self:
+        if self.engine == "mysql":
+            missing = [key for key in ("name", "user") if not getattr(self, key)]
+            if missing:
+                raise ValueError(f"engine 'mysql' also needs {' and '.join(missing)}")
+            if self.path is not None:
+                raise ValueError("'path' belongs to engine 'sqlite'; remove it or change the engine")
+            return self
+        extra = [k for k in ("name", "user", "password", "host", "port") if getattr(self, k) is not None]
+        if extra:
+            raise ValueError(
+                f"engine 'sqlite' takes only 'path', not {', '.join(extra)}; did you mean engine 'mysql'?"
+            )
+        return self
+
+
+class Email(Section):
+    """Outgoing mail. Without a host, mail is written to the log instead of being sent."""
+
+    host: str | None = Field(None, min_length=1, description="SMTP server; without it mail goes to the log")
+    port: int = Field(25, ge=1, le=65_535, description="SMTP port")
+    user: str | None = Field(None, min_length=1, description="SMTP user, if the server asks for one")
+    password: str | None = Field(None, description="SMTP password", json_schema_extra={"secret": True})
+    security: Literal["none", "starttls", "tls"] = Field(
+        "none", description="`none`, `starttls` (usually port 587) or `tls` (usually port 465)"
+    )
+    sender: str = Field(
+        "centro@localhost", pattern=r"^[^@\s]+@[^@\s]+$", description="From address of everything sent"
+    )
+    admins: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = Field(
+        [], description="who gets a mail when the web server answers 500"
+    )
+
+
+class Config(Section):
+    """All configuration of one installation."""
+
+    secret_key: str = Field(
+        min_length=50,
+        description="signs sessions and links; at least 50 characters, generated at the first start",
+        json_schema_extra={"secret": True},
+    )
+    encryption_keys: list[str] = Field(
+        min_length=1,
+        description="Fernet keys for the credentials in the database: the first encrypts, all decrypt",
+        json_schema_extra={"secret": True},
+    )
+    database: Database = Field(Database(), description="where rows are kept")
+    redis_url: str | None = Field(
+        None,
+        description="Redis or Valkey: `redis://[:password@]host:port/db`, `rediss://…` or `unix:///path?db=0`; "
+        "without it Centro runs its own Valkey on a socket in the state directory",
+        json_schema_extra={"secret": True},
+    )
+    var: Path = Field(
+        ROOT / "var", description="state directory: database, sockets, logs; default `var` beside the code"
+    )
+    host: str = Field("127.0.0.1", min_length=1, description="address the web server listens on")
+    port: int = Field(8000, ge=1, le=65_535, description="port the web server listens on")
+    public_url: str | None = Field(
+        None,
+        description="address people type, without a path; https turns on secure cookies and HSTS; "
+        "default `http://<host>:<port>`",
+    )
+    allowed_hosts: list[Annotated[str, Field(min_length=1)]] = Field(
+        [],
+        description="host names the web server answers to, besides loopback, the host of `public_url` "
+        "and this machine's name",
+    )
+    trusted_proxies: int | None = Field(
+        None,
+        ge=0,
+        le=5,
+        description="reverse proxies in front, whose X-Forwarded-For and X-Forwarded-Proto are believed; "
+        "default 1 with an https `public_url`, else 0",
+    )
+    debug: bool = Field(False, description="Django's debug pages; never on a machine that others reach")
+    time_zone: str = Field("UTC", description="zone in which pages show times, e.g. `Europe/Zurich`")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe log line")
+    email: Email = Field(Email(), description="outgoing mail")
+    admin_password: str | None = Field(
+        None,
+        min_length=8,
+        description="password that `start.sh` gives to the first administrator `admin`; "
+        "without it one is generated, shown once and kept in `admin-password` of the state directory",
+        json_schema_extra={"secret": True},
+    )
+    site: Path = Field(
+        ROOT / "deploy" / "example-site.yaml", description="site file that `start.sh` applies at every start"
+    )
+    web_processes: int = Field(2, ge=1, le=64, description="web server processes")
+    web_threads: int = Field(8, ge=1, le=256, description="threads per web server process")
+    worker_threads: int = Field(16, ge=2, le=256, description="threads of the Celery worker")
+    metrics_addresses: list[str] = Field(
+        ["127.0.0.1", "::1"], description="client addresses that may read `/metrics`"
+    )
+    lease_seconds: Seconds = Field(20, description="how long one worker owns a run before another may take over")
+    settle_seconds: Seconds = Field(
+        60, description="how long after a submission without an answer the cluster is given before it is asked again"
+    )
+    nfs_grace_seconds: Seconds = Field(
+        10, description="how long a result file may stay invisible on a network file system after the job ended"
+    )
+    phantom_seconds: Seconds = Field(
+        900, description="how long a job that no source knows any more is looked for before people are told"
+    )
+    submit_batch: int = Field(10, ge=1, le=200, description="runs submitted over one connection in one go")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _not_a_sample(cls, value: str) -> str:
+        if value.startswith("django-insecure-") or len(set(value)) < 5:
+            raise ValueError("is a sample value, not a secret; let `python -m centro.config init` make one")
+        return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _fernet(cls, value: list[str]) -> list[str]:
+        for number, key in enumerate(value, start=1):
+            try:
+                Fernet(key)
+            except ValueError as error:
+                raise ValueError(f"key {number} is not a Fernet key (44 characters of base64)") from error
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in REDIS_SCHEMES:
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        if parts.scheme == "unix" and (parts.netloc or not parts.path.startswith("/")):
+            raise ValueError("a Unix socket is written unix:///absolute/path")
+        if parts.scheme != "unix" and not parts.hostname:
+            raise ValueError("names no host; expected e.g. redis://127.0.0.1:6379/0")
+        _ = parts.port  # raises ValueError "Port out of range" by itself
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+            raise ValueError("expected http://host[:port] or https://host[:port], without a path")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("is not a zone of the tz database; expected e.g. UTC or Europe/Zurich")
+        return value
+
+    @model_validator(mode="after")
+    def _https_has_a_proxy(self) -> Self:
+        if self.https and self.trusted_proxies == 0:
+            raise ValueError(
+                "an https public_url needs trusted_proxies of at least 1: "
+                "Centro's web server speaks plain http and a proxy in front ends TLS"
+            )
+        return self
+
+    @property
+    def url(self) -> str:
+        """Address people type, without a trailing slash."""
+        if self.public_url:
+            return self.public_url
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 (compared, not bound)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def https(self) -> bool:
+        """Whether people reach Centro by TLS."""
+        return self.url.startswith("https://")
+
+    @property
+    def proxies(self) -> int:
+        """How many reverse proxies are believed."""
+        return int(self.https) if self.trusted_proxies is None else self.trusted_proxies
+
+    @property
+    def hosts(self) -> list[str]:
+        """Every name the web server answers to."""
+        public = urlsplit(self.url).hostname or "localhost"
+        own = ["127.0.0.1", "localhost", "[::1]", socket.gethostname(), public]
+        return list(dict.fromkeys([*own, *self.allowed_hosts]))
+
+    @property
+    def database_file(self) -> Path:
+        """The SQLite file."""
+        return self.database.path or self.var / "centro.sqlite3"
+
+    @property
+    def run_dir(self) -> Path:
+        """Directory of sockets and pid files, short enough for a socket path.
+
+        A deep state directory would exceed the kernel's limit, so then a private directory
+        under the system's temporary directory stands in; its name depends on the state directory only.
+        """
+        inside = self.var / "run"
+        if len(os.fsencode(inside / "supervisor.sock.12345678")) <= LONGEST_SOCKET_PATH:
+            return inside
+        digest = hashlib.sha256(os.fsencode(self.var)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"centro-{os.getuid()}-{digest}"
+
+    @property
+    def embedded_redis(self) -> bool:
+        """Whether Centro runs its own Valkey."""
+        return self.redis_url is None
+
+    @property
+    def cache_url(self) -> str:
+        """The Redis URL in redis-py's form."""
+        return self.redis_url or f"unix://{quote(str(self.run_dir / 'valkey.sock'))}?db=0"
+
+    @property
+    def broker_url(self) -> str:
+        """The same Redis in Celery's form (kombu writes sockets as redis+socket://)."""
+        parts = urlsplit(self.cache_url)
+        if parts.scheme != "unix":
+            return self.cache_url
+        number = parts.query.removeprefix("db=") or "0"
+        return f"redis+socket://{parts.path}?virtual_host={number}"

@@ -1,0 +1,104 @@
+"""Is the process up (`/healthz`), can Centro do its work (`/readyz`)?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from pipeline_management.models import Heartbeat
+
+# Heartbeats are written every few seconds; three in a row must be missing before a part counts as down.
+STALE_AFTER = timedelta(seconds=30)
+PROBE_SECONDS = 0.5
+
+State = dict[str, Any]
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 as long as this process answers at all; asks nothing else."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Every part with its state; 200 if all are ok, 503 otherwise."""
+    parts = {"database": _timed(_database), "redis": _timed(_redis)}
+    parts |= _processes(parts["database"]["ok"])
+    ready = all(part["ok"] for part in parts.values())
+    return JsonResponse(
+        {"status": "ready" if ready else "not ready", "parts": parts}, status=200 if ready else 503
+    )
+
+
+def _timed(probe: Callable[[], str]) -> State:
+    """Run a probe; it returns what it found, or raises with what is wrong."""
+    start = time.perf_counter()
+    try:
+        detail, ok = probe(), True
+    except (DatabaseError, redis.RedisError, OSError) as error:
+        # The type only: a driver's message may name users, hosts and paths, and this page is public.
+        detail, ok = type(error).__name__, False
+    return {"ok": ok, "detail": detail, "milliseconds": round(1000 * (time.perf_counter() - start), 1)}
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return connection.display_name
+
+
+@lru_cache(maxsize=1)
+def redis_client(url: str) -> redis.Redis:
+    """A client that gives up at once: no retries, short time limits. Connections are kept and shared."""
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=PROBE_SECONDS,
+        socket_timeout=PROBE_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _redis() -> str:
+    redis_client(settings.CENTRO_REDIS_URL).ping()
+    return "answers"
+
+
+def _processes(database_ok: bool) -> dict[str, State]:
+    """State of worker and beat by the age of their heartbeat rows."""
+    if not database_ok:
+        unknown = {"ok": False, "detail": "unknown while the database is away"}
+        return {"worker": unknown, "beat": unknown}
+    try:
+        beats = list(Heartbeat.objects.values_list("name", "at"))
+    except DatabaseError as error:
+        failed = {"ok": False, "detail": type(error).__name__}
+        return {"worker": failed, "beat": failed}
+    return {kind: heartbeat_state(kind, beats) for kind in ("worker", "beat")}
+
+
+def heartbeat_state(kind: str, beats: Iterable[tuple[str, datetime]]) -> State:
+    """State of one kind of process from (name, time) pairs; a name is `kind` or `kind:…`.
+
+    Times are aware; the youngest counts.
+    """
+    times = [at for name, at in beats if name.split(":")[0] == kind]
+    if not times:
+        return {"ok": False, "detail": "no heartbeat yet"}
+    age = datetime.now(UTC) - max(times)
+    seconds = max(0, round(age.total_seconds()))
+    return {"ok": age <= STALE_AFTER, "detail": f"last heartbeat {seconds} s ago", "age_seconds": seconds}

@@ -1,0 +1,24 @@
+"""URL configuration of the whole project."""
+
+from importlib.util import find_spec
+
+from django.contrib import admin
+from django.urls import include, path
+
+from centro import health, metrics
+
+handler500 = "centro.errors.server_error"
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.view, name="metrics"),
+    path("admin/", admin.site.urls),
+]
+for _prefix, _module in (
+    ("api/v1/", "api.v1.urls"),
+    ("accounts/", "accounts.urls"),
+    ("", "pipeline_management.urls"),
+):
+    if find_spec(_module):
+        urlpatterns.append(path(_prefix, include(_module)))
