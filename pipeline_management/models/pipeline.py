@@ -56,7 +56,7 @@ class PipelineVersion(models.Model):
     content_sha256 = models.CharField(max_length=64, editable=False)
     all_labs = models.BooleanField(default=False)
     labs = models.ManyToManyField(Lab, blank=True, related_name="pipeline_versions")
-    systems: models.ManyToManyField[System, PipelineSystem] = models.ManyToManyField(
+    systems = models.ManyToManyField(
         System, through="PipelineSystem", related_name="pipeline_versions"
     )
     created_at = models.DateTimeField(auto_now_add=True)
