@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from tests.lab import packages, sitefile, slurm
@@ -52,13 +53,14 @@ class Lab:
             raise LabError("not installed: " + " ".join(lacking)
                            + "; run `python -m tests.lab packages` as root")
         known = root is not None and (root / "lab.json").exists()
-        lab = cls(Layout.load(root) if root and known else Layout.create(root, settings))
+        layout = Layout.load(root) if root and known else Layout.create(root, settings)
+        lab = cls(layout)
         try:
             lab.start()
             if owner is not None:
                 lab.guard(owner)
         except BaseException:
-            lab.down(keep=True)
+            lab.down(keep=known)
             raise
         return lab
 
@@ -119,6 +121,16 @@ class Lab:
         if answer.returncode != 0:
             raise LabError(f"{' '.join(command)}: {answer.stderr.strip()}")
         return answer.stdout
+
+    def expire(self, job_id: str, seconds: int = 1) -> None:
+        """Let a running job exceed its time limit soon, for a real TIMEOUT without the wait.
+
+        A limit counts in whole minutes (`--time=0:10` becomes one minute) and slurmctld looks for
+        expired jobs every 30 s, so a job's own limit takes 60 to 90 s. Its end time can be moved to
+        the second, which leaves 0 to 30 s (measured with Slurm 22.05.8: 17 s).
+        """
+        end = datetime.now() + timedelta(seconds=seconds)  # slurmctld reads it as local time
+        self.slurm("scontrol", "update", f"jobid={job_id}", f"EndTime={end:%Y-%m-%dT%H:%M:%S}")
 
     def leftovers(self) -> list[int]:
         """Processes of the lab that no server's pid file knows: job steps and login sessions."""

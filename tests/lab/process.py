@@ -152,7 +152,10 @@ class Server(ABC):
         if self.pid is None:
             self.prepare()
             self._spawn()
-        wait_until(self._answers, self.patience, f"{self.name} did not answer")
+        try:
+            wait_until(self._answers, self.patience, f"{self.name} did not answer")
+        except LabError as error:
+            raise LabError(f"{error}; the end of its log:\n{self.last_words()}") from None
         self.finish()
 
     def stop(self, patience: float = 15.0) -> None:
@@ -198,7 +201,7 @@ class Server(ABC):
 
     def _answers(self) -> bool:
         if self._child is not None and self._child.poll() is not None:
-            raise LabError(f"{self.name} ended at once:\n{self.last_words()}")
+            raise LabError(f"{self.name} ended at once")
         return self.healthy()
 
     def _spawn(self) -> None:

@@ -47,8 +47,9 @@ class Munge(Server):
         self.layout.own(self.folder, "munge")
         key = self.folder / "key"
         if not key.exists():
-            key.touch(mode=0o400)
+            key.touch(mode=0o600)
             key.write_bytes(os.urandom(1024))
+            key.chmod(0o400)
             self.layout.own(key, "munge")
 
     def command(self) -> list[str]:
@@ -129,10 +130,13 @@ class Slurmd(SlurmDaemon):
         self._forget()
 
 
-def drain(layout: Layout, patience: float = 20.0) -> None:
+def drain(layout: Layout, patience: float = 10.0) -> None:
     """Cancel every job and wait until the queue is empty; for taking the lab down."""
-    ask(layout, "scancel", "--signal=KILL", "--full", "-u", ",".join(layout.settings.users))
-    ask(layout, "scancel", "-u", ",".join(layout.settings.users))
+    jobs = ask(layout, "squeue", "-h", "-a", "-o", "%A").stdout.split()
+    if not jobs:
+        return
+    ask(layout, "scancel", "--signal=KILL", "--full", *jobs)
+    ask(layout, "scancel", *jobs)
     try:
         wait_until(lambda: not ask(layout, "squeue", "-h").stdout.strip(), patience, "jobs left")
     except LabError:
