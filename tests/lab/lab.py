@@ -80,9 +80,9 @@ class Lab:
     def down(self, keep: bool = False) -> None:
         """Cancel all jobs, stop every server and remove the folder (`keep=True` leaves it)."""
         if self.slurmctld.pid is not None:
-            for server in (self.slurmctld, self.slurmd):
-                if server.pid is not None:
-                    server.resume()
+            for frozen in (self.slurmctld, self.slurmd):
+                if frozen.pid is not None:
+                    frozen.resume()
             slurm.drain(self.layout)
         for server in reversed(self.servers):
             server.stop()

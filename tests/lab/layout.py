@@ -10,7 +10,7 @@ import secrets
 import shutil
 import socket
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tests.lab.errors import LabError
@@ -53,7 +53,7 @@ class Layout:
         if os.geteuid() != 0:
             # without root there is one account to log in to: the caller's own
             own = pwd.getpwuid(os.geteuid()).pw_name
-            settings = LabSettings(**{**asdict(settings), "users": (own,), "csh_users": ()})
+            settings = replace(settings, users=(own,), csh_users=())
         if root is None:
             root = Path(tempfile.mkdtemp(prefix=PREFIX))
         root.mkdir(parents=True, exist_ok=True)
@@ -76,11 +76,11 @@ class Layout:
             state = json.loads((root / "lab.json").read_text())
         except (OSError, ValueError) as error:
             raise LabError(f"no lab in {root}: {error}") from None
-        values = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in state["settings"].items()
-        }
-        return cls(root.resolve(), LabSettings(**values), state["ports"], state["password"])
+        settings = LabSettings(**state["settings"])
+        settings = replace(  # JSON knows no tuples
+            settings, users=tuple(settings.users), csh_users=tuple(settings.csh_users)
+        )
+        return cls(root.resolve(), settings, state["ports"], state["password"])
 
     @property
     def state_file(self) -> Path:
