@@ -43,6 +43,10 @@ class CircuitOpen(ConnectFailed):
         self.retry_in = retry_in
 
 
+class ChannelsBusy(ConnectFailed):
+    """All channels of the connection stayed in use until the deadline: the command certainly did not run."""
+
+
 class ConnectionLost(TransportError):
     """The connection broke under a running command; its outcome is unknown."""
 

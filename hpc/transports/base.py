@@ -132,6 +132,7 @@ class Transport(ABC):
     def is_usable(self) -> bool:
         """False once the connection broke, was closed, or was given up after a deadline."""
 
+    @abstractmethod
     def abandon(self) -> None:
         """Forget the connection in a forked child without saying goodbye on the parent's socket."""
 

@@ -111,7 +111,9 @@ def load_private_key(text: str, passphrase: str | None = None) -> _PrivateKey:
     try:
         key = loader(data, password)
     except TypeError as error:
-        reason = "it needs a passphrase" if password is None else "it has no passphrase, one was given"
+        reason = (
+            "it needs a passphrase" if password is None else "it has no passphrase, one was given"
+        )
         raise AuthenticationFailed(f"the private key cannot be read: {reason}") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         reason = (
@@ -122,7 +124,9 @@ def load_private_key(text: str, passphrase: str | None = None) -> _PrivateKey:
         raise AuthenticationFailed(f"the private key cannot be read: {reason}") from error
     if isinstance(key, _PrivateKey):
         return key
-    raise AuthenticationFailed("the private key is of a kind not supported: use ed25519, ECDSA or RSA")
+    raise AuthenticationFailed(
+        "the private key is of a kind not supported: use ed25519, ECDSA or RSA"
+    )
 
 
 def _to_paramiko(key: _PrivateKey) -> paramiko.PKey:

@@ -14,7 +14,6 @@ random bits; the END line carries the exit code. What stands outside them is noi
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shlex
@@ -33,11 +32,13 @@ _ARG_LIMIT = 128 * 1024 - 1  # MAX_ARG_STRLEN of Linux, with its terminating NUL
 # Words that a shell would run itself with another meaning than the program of that name, or that would
 # end or change the shell that still has to print the END line. They are started through env(1).
 _SHELL_WORDS = frozenset(
-    ". : alias bg bind break builtin caller case cd chdir command compgen complete compopt continue declare "
-    "dirs disown do done echo elif else enable esac eval exec exit export fc fg fi for function getopts "
-    "hash help history if in jobs kill let local logout mapfile popd printf pushd pwd read readarray "
-    "readonly return select set shift shopt source suspend test then time times trap type typeset "
-    "ulimit umask unalias unset until wait while [ [[ { } !".split()
+    (
+        ". : alias bg bind break builtin caller case cd chdir command compgen complete compopt "
+        "continue declare dirs disown do done echo elif else enable esac eval exec exit export fc "
+        "fg fi for function getopts hash help history if in jobs kill let local logout mapfile popd "
+        "printf pushd pwd read readarray readonly return select set shift shopt source suspend test "
+        "then time times trap type typeset ulimit umask unalias unset until wait while [ [[ { } ! "
+    ).split()
 )
 
 _CD = {
@@ -56,7 +57,7 @@ class Frame:
     cwd: str | None
 
     def readers(
-        self, out: Callable[[bytes], None], err: Callable[[bytes], None]
+        self, out: Callable[[bytes], object], err: Callable[[bytes], object]
     ) -> tuple[FrameReader, FrameReader]:
         """A reader for stdout and one for stderr; each hands on what stands between its markers."""
         return FrameReader(self.nonce, out), FrameReader(self.nonce, err)
@@ -102,7 +103,7 @@ def frame(
     _check(words)
     nonce = secrets.token_hex(16)
     script = _script(words, nonce, has_stdin, cwd, tuple(env))
-    body = os.fsencode(script) if not script.isascii() else script.encode("ascii")
+    body = script.encode("utf-8", "surrogateescape")
     if len(body) > _LINE_LIMIT or b"\n" in body:
         loader = f'_centro=$(head -c {len(body)}) && eval "$_centro"\n'
         return Frame(loader.encode("ascii") + body, nonce, cwd)
@@ -115,7 +116,10 @@ def _check(words: list[str]) -> None:
     for word in words:
         if "\0" in word:
             raise ValueError(f"argument {word[:80]!r} contains a NUL byte")
-        if len(word) > _ARG_LIMIT // 4 and len(os.fsencode(word)) > _ARG_LIMIT:
+        if (
+            len(word) > _ARG_LIMIT // 4
+            and len(word.encode("utf-8", "surrogateescape")) > _ARG_LIMIT
+        ):
             raise ValueError(f"argument {word[:40]!r}… is 128 KiB or longer: send it on stdin")
 
 
@@ -160,7 +164,7 @@ class FrameReader:
     ``size`` counts the content's bytes handed on so far; ``end`` is (exit code, word) once seen.
     """
 
-    def __init__(self, nonce: str, sink: Callable[[bytes], None]) -> None:
+    def __init__(self, nonce: str, sink: Callable[[bytes], object]) -> None:
         self._begin = f"\n@{nonce} begin\n".encode("ascii")
         self._end_start = f"\n@{nonce} end ".encode("ascii")
         self._hold = len(self._end_start) + 24
