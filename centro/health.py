@@ -40,9 +40,12 @@ def readyz(request: HttpRequest) -> JsonResponse:
     parts = {"database": _timed(_database), "redis": _timed(_redis)}
     parts |= _processes(parts["database"]["ok"])
     ready = all(part["ok"] for part in parts.values())
-    return JsonResponse(
+    response = JsonResponse(
         {"status": "ready" if ready else "not ready", "parts": parts}, status=200 if ready else 503
     )
+    # Django logs every 5xx as an error; probes come every few seconds and say it themselves.
+    response._has_been_logged = True  # type: ignore[attr-defined]  # django.utils.log.log_response reads it
+    return response
 
 
 def _timed(probe: Callable[[], str]) -> State:

@@ -1,0 +1,147 @@
+"""What start.sh needs from Python: is the port free, is Centro ready, what to tell the operator."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import http.client
+import json
+import os
+import shlex
+import socket
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from centro.config import Config, load
+
+HELLO = '{"pipeline": "hello", "name": "world"}'
+
+
+def private_write(path: Path, text: str) -> None:
+    """Write a file that only this user can read, from its first byte on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def make_directories(config: Config) -> None:
+    """Create the state directory's parts; sockets lie where nobody else can enter.
+
+    Raises OSError when one cannot be made, or when a run directory under the temporary directory
+    belongs to somebody else.
+    """
+    config.var.mkdir(parents=True, exist_ok=True)
+    (config.var / "log").mkdir(exist_ok=True)
+    config.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if config.run_dir.is_symlink() or config.run_dir.stat().st_uid != os.getuid():
+        raise PermissionError(errno.EPERM, "belongs to another user", str(config.run_dir))
+    config.run_dir.chmod(0o700)
+
+
+def port_fault(host: str, port: int) -> str | None:
+    """Why the web server could not listen there, as a sentence that says what to do; None if it can."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except socket.gaierror:
+        return f"{host} is not an address of this machine: choose another with --host"
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"port {port} on {host} is in use: stop what uses it or choose another with --port"
+        if error.errno == errno.EACCES:
+            return f"port {port} needs root: choose one above 1023 with --port"
+        return f"cannot listen on {host} port {port} ({error.strerror}): choose others with --host and --port"
+    return None
+
+
+def probe(config: Config) -> tuple[bool, str]:
+    """Ask /readyz once: (ready, what is missing)."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)  # noqa: S104 (compared, not bound)
+    connection = http.client.HTTPConnection(host, config.port, timeout=5)
+    try:
+        connection.request("GET", "/readyz", headers={"Host": urlsplit(config.url).hostname or "localhost"})
+        answer = json.load(connection.getresponse())
+    except (OSError, http.client.HTTPException, ValueError):
+        return False, "web server: does not answer yet"
+    missing = [f"{name}: {part['detail']}" for name, part in answer["parts"].items() if not part["ok"]]
+    return not missing, ", ".join(missing)
+
+
+def wait(config: Config, supervisor: int, seconds: float) -> str | None:
+    """Wait until ready. None when it is, else what was missing when the supervisor ended or time ran out."""
+    deadline = time.monotonic() + seconds
+    while True:
+        ready, missing = probe(config)
+        if ready:
+            return None
+        if not Path(f"/proc/{supervisor}").exists():
+            return "the supervisor ended"
+        if time.monotonic() > deadline:
+            return missing
+        time.sleep(0.2)
+
+
+def banner(config: Config) -> str:
+    """The closing lines of a start. A new password is shown this once."""
+    first = config.run_dir / "first-login"
+    kept = config.var / "admin-password"
+    login = "--user admin"
+    told = "as admin, with the password chosen at the first start"
+    if first.is_file():
+        password = first.read_text(encoding="utf-8").strip()
+        first.unlink()
+        login = f"--user {shlex.quote(f'admin:{password}')}"
+        told = f"as admin, password {password}" + (f" (kept in {kept})" if kept.is_file() else "")
+    elif kept.is_file():
+        login = f'--user "admin:$(cat {shlex.quote(str(kept))})"'
+        told = f"as admin, password in {kept}"
+    url = config.url
+    return (
+        f"Centro is ready at {url}\n"
+        f"Log in {told}\n"
+        "Try a run:\n"
+        f"  curl {login} --header 'Content-Type: application/json' -d '{HELLO}' {url}/api/v1/new-run/\n"
+        "Ctrl-C stops everything."
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb of start.sh; a fault is printed in one line and returns 1."""
+    parser = argparse.ArgumentParser(prog="python -m centro.launch", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("directories")
+    verbs.add_parser("port")
+    waiting = verbs.add_parser("wait")
+    waiting.add_argument("supervisor", type=int)
+    waiting.add_argument("seconds", type=float)
+    waiting.add_argument("report", type=Path, help="file for the list of what is missing")
+    verbs.add_parser("banner")
+    options = parser.parse_args(arguments)
+    config = load()
+    fault: str | None = None
+    if options.verb == "directories":
+        try:
+            make_directories(config)
+        except OSError as error:
+            fault = f"{error.filename}: {error.strerror}; choose another state directory with CENTRO_VAR"
+    elif options.verb == "port":
+        fault = port_fault(config.host, config.port)
+    elif options.verb == "wait":
+        fault = wait(config, options.supervisor, options.seconds)
+        options.report.write_text(fault or "", encoding="utf-8")
+    else:
+        print(banner(config))
+    if fault:
+        print(fault, file=sys.stderr)
+    return 1 if fault else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

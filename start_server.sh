@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs the web server in the foreground: pages and API on one port.
+if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
+    echo "usage: ./start_server.sh [--host ADDRESS] [--port NUMBER]"
+    echo "Defaults: CENTRO_HOST (127.0.0.1) and CENTRO_PORT (8000). Run ./start.sh --setup once before."
+    exit 0
+fi
+. "$(dirname "${BASH_SOURCE[0]}")/deploy/environment.sh"
+centro_address "$@"
+centro_configure
+centro_exec "$centro_python" -m granian --interface wsgi --no-ws \
+    --host "$centro_host" --port "$centro_port" --process-name centro-web \
+    --workers "$centro_web_processes" --blocking-threads "$centro_web_threads" \
+    --backpressure 256 --respawn-failed-workers --workers-kill-timeout 10 \
+    --log-level warning \
+    centro.wsgi:application
