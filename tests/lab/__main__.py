@@ -44,7 +44,8 @@ def up(arguments: argparse.Namespace) -> None:
     from tests.lab.lab import Lab
 
     settings = LabSettings(
-        min_job_age=arguments.min_job_age, max_sessions=arguments.max_sessions,
+        min_job_age=arguments.min_job_age,
+        max_sessions=arguments.max_sessions,
         slurm_extra="\n".join(arguments.slurm),
     )
     began = time.monotonic()
@@ -77,19 +78,38 @@ def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     folder = os.environ.get("CENTRO_LAB_DIR")
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--dir", type=Path, default=Path(folder) if folder else None,
-                        help="the lab's folder (default: CENTRO_LAB_DIR, else the only lab)")
+    shared.add_argument(
+        "--dir",
+        type=Path,
+        default=Path(folder) if folder else None,
+        help="the lab's folder (default: CENTRO_LAB_DIR, else the only lab)",
+    )
     main = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
     commands = main.add_subparsers(dest="command", required=True)
     commands.add_parser("packages", help="install the Debian packages that are missing (root)")
     start = commands.add_parser("up", parents=[shared], help="start a lab, print its variables")
     start.add_argument("--owner", type=int, help="go down when the process of this id ends")
-    start.add_argument("--min-job-age", type=int, default=10, metavar="SECONDS",
-                       help="how long Slurm's queue remembers an ended job (default 10)")
-    start.add_argument("--max-sessions", type=int, default=10, metavar="N",
-                       help="sshd's MaxSessions (default 10, as OpenSSH)")
-    start.add_argument("--slurm", action="append", default=[], metavar="LINE",
-                       help="one more line for slurm.conf; may be repeated")
+    start.add_argument(
+        "--min-job-age",
+        type=int,
+        default=10,
+        metavar="SECONDS",
+        help="how long Slurm's queue remembers an ended job (default 10)",
+    )
+    start.add_argument(
+        "--max-sessions",
+        type=int,
+        default=10,
+        metavar="N",
+        help="sshd's MaxSessions (default 10, as OpenSSH)",
+    )
+    start.add_argument(
+        "--slurm",
+        action="append",
+        default=[],
+        metavar="LINE",
+        help="one more line for slurm.conf; may be repeated",
+    )
     stop = commands.add_parser("down", parents=[shared], help="stop everything")
     stop.add_argument("--keep", action="store_true", help="leave the folder for a later `up`")
     commands.add_parser("status", parents=[shared], help="servers, pids and ports")

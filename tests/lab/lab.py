@@ -37,21 +37,30 @@ class Lab:
         self.slurmd = slurm.Slurmd(layout)
         # in the order of starting; stopped in the reverse one
         self.servers: tuple[Server, ...] = (
-            self.munge, self.valkey, self.sshd, self.mariadb,
-            self.slurmdbd, self.slurmctld, self.slurmd,
+            self.munge,
+            self.valkey,
+            self.sshd,
+            self.mariadb,
+            self.slurmdbd,
+            self.slurmctld,
+            self.slurmd,
         )
 
     @classmethod
-    def up(cls, root: Path | None = None, settings: LabSettings | None = None,
-           owner: int | None = None) -> Lab:
+    def up(
+        cls, root: Path | None = None, settings: LabSettings | None = None, owner: int | None = None
+    ) -> Lab:
         """Start a lab: a new one (in `root` or a fresh folder), or the stopped one of `root`.
 
         With `owner`, a process id, the lab goes down by itself when that process ends. Takes about
         six seconds. Raises LabError, with everything stopped again, when a server does not come up.
         """
         if lacking := packages.missing_servers():
-            raise LabError("not installed: " + " ".join(lacking)
-                           + "; run `python -m tests.lab packages` as root")
+            raise LabError(
+                "not installed: "
+                + " ".join(lacking)
+                + "; run `python -m tests.lab packages` as root"
+            )
         known = root is not None and (root / "lab.json").exists()
         layout = Layout.load(root) if root and known else Layout.create(root, settings)
         lab = cls(layout)
@@ -156,10 +165,21 @@ class Lab:
         """Leave a small process behind that takes the lab down when `owner` has ended."""
         with (self.layout.root / "log" / "guard.log").open("ab") as log:
             subprocess.Popen(
-                [sys.executable, "-m", "tests.lab", "guard", "--dir", str(self.layout.root),
-                 "--owner", str(owner)],
-                cwd=Path(__file__).resolve().parents[2], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True,
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.lab",
+                    "guard",
+                    "--dir",
+                    str(self.layout.root),
+                    "--owner",
+                    str(owner),
+                ],
+                cwd=Path(__file__).resolve().parents[2],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def _make_work_folders(self) -> None:
@@ -169,4 +189,3 @@ class Lab:
             if self.layout.as_root:
                 shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
             folder.chmod(0o700)
-

@@ -64,9 +64,15 @@ class Layout:
         for name in ("etc", "log", "run", "ssh/keys", "work"):
             (layout.root / name).mkdir(parents=True, exist_ok=True)
         layout.state_file.touch(mode=0o600)
-        layout.state_file.write_text(json.dumps({
-            "settings": asdict(settings), "ports": layout.ports, "password": layout.password,
-        }))
+        layout.state_file.write_text(
+            json.dumps(
+                {
+                    "settings": asdict(settings),
+                    "ports": layout.ports,
+                    "password": layout.password,
+                }
+            )
+        )
         return layout
 
     @classmethod
@@ -125,8 +131,12 @@ class Layout:
 
     def environment(self) -> dict[str, str]:
         """The environment for the lab's commands, Slurm's clients included."""
-        return {**os.environ, "PATH": SEARCH_PATH, "SLURM_CONF": str(self.slurm_conf),
-                "LC_ALL": "C.UTF-8"}
+        return {
+            **os.environ,
+            "PATH": SEARCH_PATH,
+            "SLURM_CONF": str(self.slurm_conf),
+            "LC_ALL": "C.UTF-8",
+        }
 
 
 def free_ports() -> dict[str, int]:

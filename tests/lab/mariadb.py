@@ -32,12 +32,24 @@ class MariaDB(Server):
             return
         # --force: no complaint where the machine's own name does not resolve
         answer = subprocess.run(
-            [program("mariadb-install-db"), "--no-defaults", "--force", "--skip-test-db",
-             "--skip-name-resolve", f"--user={self.user()}", f"--datadir={data}",
-             "--auth-root-authentication-method=socket",
-             f"--auth-root-socket-user={self.layout.account('root')}"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, check=False, env=self.layout.environment(), cwd="/",
+            [
+                program("mariadb-install-db"),
+                "--no-defaults",
+                "--force",
+                "--skip-test-db",
+                "--skip-name-resolve",
+                f"--user={self.user()}",
+                f"--datadir={data}",
+                "--auth-root-authentication-method=socket",
+                f"--auth-root-socket-user={self.layout.account('root')}",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            env=self.layout.environment(),
+            cwd="/",
         )
         if answer.returncode != 0:
             raise LabError(f"mariadb-install-db failed:\n{answer.stdout}")
@@ -45,13 +57,20 @@ class MariaDB(Server):
     def command(self) -> list[str]:
         socket = self.layout.mariadb_socket
         return [
-            program("mariadbd"), "--no-defaults",
+            program("mariadbd"),
+            "--no-defaults",
             f"--datadir={self.layout.root / 'mariadb'}",
-            f"--socket={socket}", f"--pid-file={socket.parent / 'pid'}",
-            "--bind-address=127.0.0.1", f"--port={self.layout.ports['mariadb']}",
-            "--skip-name-resolve", "--skip-log-bin", "--max-connections=300",
-            "--character-set-server=utf8mb4", "--collation-server=utf8mb4_unicode_ci",
-            "--innodb-buffer-pool-size=256M", "--innodb-log-file-size=64M",
+            f"--socket={socket}",
+            f"--pid-file={socket.parent / 'pid'}",
+            "--bind-address=127.0.0.1",
+            f"--port={self.layout.ports['mariadb']}",
+            "--skip-name-resolve",
+            "--skip-log-bin",
+            "--max-connections=300",
+            "--character-set-server=utf8mb4",
+            "--collation-server=utf8mb4_unicode_ci",
+            "--innodb-buffer-pool-size=256M",
+            "--innodb-log-file-size=64M",
         ]
 
     def healthy(self) -> bool:
@@ -80,9 +99,18 @@ class MariaDB(Server):
 
     def _client(self, statement: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [program("mariadb"), "--no-defaults", f"--socket={self.layout.mariadb_socket}",
-             f"--user={self.layout.account('root')}", "--batch", "--skip-column-names",
-             "--connect-timeout=5"],
-            input=statement, capture_output=True, text=True, check=False,
+            [
+                program("mariadb"),
+                "--no-defaults",
+                f"--socket={self.layout.mariadb_socket}",
+                f"--user={self.layout.account('root')}",
+                "--batch",
+                "--skip-column-names",
+                "--connect-timeout=5",
+            ],
+            input=statement,
+            capture_output=True,
+            text=True,
+            check=False,
             env=self.layout.environment(),
         )

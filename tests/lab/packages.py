@@ -31,8 +31,13 @@ SERVERS = (
 )
 BUILD = ("build-essential", "pkg-config", "python3-dev", "libmariadb-dev", "python3-venv")
 # command that must exist -> packages that bring it; another origin (NodeSource, say) is fine too
-COMMANDS = {"chromium": ("chromium",), "node": ("nodejs",), "npm": ("npm",), "git": ("git",),
-            "curl": ("curl",)}
+COMMANDS = {
+    "chromium": ("chromium",),
+    "node": ("nodejs",),
+    "npm": ("npm",),
+    "git": ("git",),
+    "curl": ("curl",),
+}
 
 
 def installed(names: tuple[str, ...]) -> set[str]:
@@ -41,7 +46,9 @@ def installed(names: tuple[str, ...]) -> set[str]:
         return set()
     answer = subprocess.run(
         ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\n", *names],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     pairs = (line.split(" ", 1) for line in answer.stdout.splitlines())
     return {pair[1] for pair in pairs if pair[0] == "installed"}
@@ -77,8 +84,7 @@ def install() -> list[str]:
         return []
     if os.geteuid() != 0:
         raise LabError(
-            "these Debian packages are missing and only root can install them: "
-            + " ".join(names)
+            "these Debian packages are missing and only root can install them: " + " ".join(names)
         )
     ours = not POLICY.exists()
     if ours:
@@ -90,8 +96,13 @@ def install() -> list[str]:
     try:
         for arguments in (["update"], ["install", "--no-install-recommends", *names]):
             answer = subprocess.run(
-                base + arguments, env=environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                base + arguments,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
             )
             if answer.returncode != 0:
                 sys.stderr.write(answer.stdout)

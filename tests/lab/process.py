@@ -113,10 +113,10 @@ class Server(ABC):
     def healthy(self) -> bool:
         """Whether the daemon answers."""
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - a hook that a server may leave out
         """Write the configuration; called before every start."""
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027 - a hook that a server may leave out
         """Set up what needs the running daemon; called after every start."""
 
     def user(self) -> str | None:
@@ -210,8 +210,12 @@ class Server(ABC):
         with self.log_file.open("ab") as log:
             self._child = subprocess.Popen(
                 self.command(),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=self.layout.environment(), cwd="/", start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.layout.environment(),
+                cwd="/",
+                start_new_session=True,
                 user=record.pw_uid if record else None,
                 group=record.pw_gid if record else None,
                 extra_groups=[] if record else None,

@@ -16,17 +16,29 @@ PASSWORDS = {name: f"{name}-lab-password" for name in (*PEOPLE, "olga")}
 
 def render(lab: Lab) -> str:
     """YAML for `manage.py apply`, with this lab's port and keys."""
-    return yaml.safe_dump({
-        "systems": [_system(lab)],
-        "users": _users(lab),
-        "labs": [
-            {"name": "Lab A", "slug": "lab-a", "visibility": "lab",
-             "members": {"alice": "manager", "bob": "submitter", "carol": "viewer"}},
-            {"name": "Lab B", "slug": "lab-b", "visibility": "lab",
-             "members": {"dave": "submitter"}},
-        ],
-        "pipelines": _pipelines(),
-    }, sort_keys=False, width=100)
+    return yaml.safe_dump(
+        {
+            "systems": [_system(lab)],
+            "users": _users(lab),
+            "labs": [
+                {
+                    "name": "Lab A",
+                    "slug": "lab-a",
+                    "visibility": "lab",
+                    "members": {"alice": "manager", "bob": "submitter", "carol": "viewer"},
+                },
+                {
+                    "name": "Lab B",
+                    "slug": "lab-b",
+                    "visibility": "lab",
+                    "members": {"dave": "submitter"},
+                },
+            ],
+            "pipelines": _pipelines(),
+        },
+        sort_keys=False,
+        width=100,
+    )
 
 
 def _system(lab: Lab) -> dict[str, Any]:
@@ -52,24 +64,36 @@ def _system(lab: Lab) -> dict[str, Any]:
 
 def _users(lab: Lab) -> list[dict[str, Any]]:
     names = lab.layout.settings.users
-    users: list[dict[str, Any]] = [{
-        "username": person,
-        "password": PASSWORDS[person],
-        "email": f"{person}@example.org",
-        "staff": False,
-        "accounts": [{
-            "system": "cluster",
-            "username": names[position % len(names)],  # without root there is one account
-            "credential": {"kind": "key", "private_key_file": str(lab.layout.ssh_key)},
-        }],
-    } for person, position in PEOPLE.items()]
-    users.append({"username": "olga", "password": PASSWORDS["olga"],
-                  "email": "olga@example.org", "staff": True})
+    users: list[dict[str, Any]] = [
+        {
+            "username": person,
+            "password": PASSWORDS[person],
+            "email": f"{person}@example.org",
+            "staff": False,
+            "accounts": [
+                {
+                    "system": "cluster",
+                    "username": names[position % len(names)],  # without root there is one account
+                    "credential": {"kind": "key", "private_key_file": str(lab.layout.ssh_key)},
+                }
+            ],
+        }
+        for person, position in PEOPLE.items()
+    ]
+    users.append(
+        {
+            "username": "olga",
+            "password": PASSWORDS["olga"],
+            "email": "olga@example.org",
+            "staff": True,
+        }
+    )
     return users
 
 
-def _pipeline(name: str, script: str, properties: dict[str, Any] | None = None,
-              **resources: Any) -> dict[str, Any]:
+def _pipeline(
+    name: str, script: str, properties: dict[str, Any] | None = None, **resources: Any
+) -> dict[str, Any]:
     properties = properties or {}
     return {
         "name": name,
@@ -79,8 +103,13 @@ def _pipeline(name: str, script: str, properties: dict[str, Any] | None = None,
         "labs": ["*"],
         "schema": {"type": "object", "properties": properties, "required": list(properties)},
         "script": script,
-        "resources": {"queue": "part01", "walltime": "00:10:00", "cpus": 1, "memory_mb": 100,
-                      **resources},
+        "resources": {
+            "queue": "part01",
+            "walltime": "00:10:00",
+            "cpus": 1,
+            "memory_mb": 100,
+            **resources,
+        },
     }
 
 
@@ -88,10 +117,16 @@ def _pipelines() -> list[dict[str, Any]]:
     text = {"type": "string", "minLength": 1, "maxLength": 200}
     return [
         _pipeline("hello", "echo hello {{ config.name }}\n", {"name": text}),
-        _pipeline("exit-code", "exit {{ config.code }}\n",
-                  {"code": {"type": "integer", "minimum": 0, "maximum": 255}}),
-        _pipeline("sleep", "sleep {{ config.seconds }}\necho slept {{ config.seconds }}\n",
-                  {"seconds": {"type": "integer", "minimum": 0, "maximum": 86400}}),
+        _pipeline(
+            "exit-code",
+            "exit {{ config.code }}\n",
+            {"code": {"type": "integer", "minimum": 0, "maximum": 255}},
+        ),
+        _pipeline(
+            "sleep",
+            "sleep {{ config.seconds }}\necho slept {{ config.seconds }}\n",
+            {"seconds": {"type": "integer", "minimum": 0, "maximum": 86400}},
+        ),
         _pipeline("wrong-partition", "echo never\n", queue="nowhere"),
         # a minute is the shortest limit that Slurm knows
         _pipeline("short-walltime", "echo started\nsleep 600\n", walltime="00:01:00"),

@@ -23,8 +23,13 @@ def host_name() -> str:
 def ask(layout: Layout, *command: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
     """Run one of Slurm's commands as the lab's owner."""
     return subprocess.run(
-        [program(command[0]), *command[1:]], env=layout.environment(), stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=timeout, check=False,
+        [program(command[0]), *command[1:]],
+        env=layout.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
 
 
@@ -54,9 +59,16 @@ class Munge(Server):
 
     def command(self) -> list[str]:
         # --force: the folder lies below /tmp, which is writable for others
-        return [program("munged"), "--foreground", "--force", f"--key-file={self.folder / 'key'}",
-                f"--socket={self.layout.munge_socket}", f"--pid-file={self.folder / 'pid'}",
-                f"--log-file={self.folder / 'munged.log'}", f"--seed-file={self.folder / 'seed'}"]
+        return [
+            program("munged"),
+            "--foreground",
+            "--force",
+            f"--key-file={self.folder / 'key'}",
+            f"--socket={self.layout.munge_socket}",
+            f"--pid-file={self.folder / 'pid'}",
+            f"--log-file={self.folder / 'munged.log'}",
+            f"--seed-file={self.folder / 'seed'}",
+        ]
 
     def healthy(self) -> bool:
         return ask(self.layout, "munge", "-n", "-S", str(self.layout.munge_socket)).returncode == 0
@@ -152,8 +164,9 @@ def write_configuration(layout: Layout) -> None:
     _replace(layout.slurm_conf, _slurm_conf(layout))
     # no cgroup is used (linuxproc, task/none), but without this line slurmd looks for one and
     # gives up where /sys/fs/cgroup is not mounted
-    _replace(layout.slurm_conf.with_name("cgroup.conf"),
-             "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n")
+    _replace(
+        layout.slurm_conf.with_name("cgroup.conf"), "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n"
+    )
     accounting = layout.slurm_conf.with_name("slurmdbd.conf")
     _replace(accounting, _slurmdbd_conf(layout), mode=0o600)
     layout.own(accounting, "slurm")

@@ -17,9 +17,20 @@ def make_key(path: Path) -> None:
     """An ed25519 key pair without passphrase, unless it exists."""
     if not path.exists():
         subprocess.run(
-            [program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "centro-lab",
-             "-f", str(path)],
-            check=True, stdin=subprocess.DEVNULL,
+            [
+                program("ssh-keygen"),
+                "-q",
+                "-t",
+                "ed25519",
+                "-N",
+                "",
+                "-C",
+                "centro-lab",
+                "-f",
+                str(path),
+            ],
+            check=True,
+            stdin=subprocess.DEVNULL,
         )
 
 
@@ -63,15 +74,32 @@ class Sshd(Server):
         known = self.layout.root / "ssh" / "known_hosts"
         port = self.layout.ports["sshd"]
         known.write_text(f"[127.0.0.1]:{port} {self.host_key_line()}\n")
-        return ["ssh", "-F", "none", "-p", str(port), "-i", str(self.layout.ssh_key),
-                "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
-                "-o", f"UserKnownHostsFile={known}", f"{user}@127.0.0.1"]
+        return [
+            "ssh",
+            "-F",
+            "none",
+            "-p",
+            str(port),
+            "-i",
+            str(self.layout.ssh_key),
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "IdentitiesOnly=yes",
+            "-o",
+            f"UserKnownHostsFile={known}",
+            f"{user}@127.0.0.1",
+        ]
 
     def run(self, user: str, command: str, timeout: float = 60.0) -> str:
         """Run a shell command as a user over ssh; returns stdout, LabError on a non-zero exit."""
         answer = subprocess.run(
-            [*self.client(user), command], stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, timeout=timeout, check=False,
+            [*self.client(user), command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
         if answer.returncode != 0:
             raise LabError(f"{user}: `{command}` exit {answer.returncode}: {answer.stderr}")
@@ -118,8 +146,13 @@ Subsystem sftp internal-sftp
 
     @staticmethod
     def _admin(*command: str) -> None:
-        answer = subprocess.run([program(command[0]), *command[1:]], capture_output=True,
-                                text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+        answer = subprocess.run(
+            [program(command[0]), *command[1:]],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "LC_ALL": "C"},
+        )
         # exit 9 of useradd: the name was taken meanwhile, by another lab that starts now
         if answer.returncode not in (0, 9):
             raise LabError(f"{' '.join(command)}: {answer.stderr.strip()}")

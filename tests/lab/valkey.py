@@ -36,9 +36,19 @@ class Valkey(Server):
 
     def command(self) -> list[str]:
         return [
-            server_binary(), "--bind", "127.0.0.1", "--port", str(self.layout.ports["valkey"]),
-            "--save", "", "--appendonly", "no", "--daemonize", "no",
-            "--dir", str(self.layout.root / "run"),
+            server_binary(),
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(self.layout.ports["valkey"]),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--daemonize",
+            "no",
+            "--dir",
+            str(self.layout.root / "run"),
         ]
 
     def healthy(self) -> bool:

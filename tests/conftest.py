@@ -1,0 +1,127 @@
+"""Fixtures shared by all tests, and the choice of the database that Django's tests run on.
+
+With CENTRO_LAB_DATABASE_URL in the environment (`test.sh` sets it, so does
+`eval "$(python -m tests.lab env)"`) Django's tests run on the lab's MariaDB and Valkey, else on
+SQLite in a temporary folder and without Redis. Secrets and state are this process's own.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.lab.lab import Lab
+    from tests.stack import LiveStack
+
+STATE = Path(tempfile.mkdtemp(prefix="centro-tests-"))
+# pytest-xdist numbers its workers gw0, gw1, …; each has its own Redis database, 0 is the portal's
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+# nothing listens on port 1: without the lab the code meets a Redis that is down
+NO_REDIS = "redis://127.0.0.1:1/0"
+
+
+def choose_environment() -> None:
+    """Point Centro's configuration at this process's own state; called before Django is set up."""
+    for name in [name for name in os.environ if name.startswith("CENTRO_")]:
+        if not name.startswith("CENTRO_LAB_"):
+            del os.environ[name]  # a developer's own settings do not change the tests
+    secret_file = STATE / "secrets.json"
+    secret_file.touch(mode=0o600)
+    secret_file.write_text(json.dumps({
+        "secret_key": secrets.token_urlsafe(50),
+        "encryption_keys": [base64.urlsafe_b64encode(os.urandom(32)).decode()],
+    }))
+    lab_redis = os.environ.get("CENTRO_LAB_REDIS_URL")
+    os.environ.update({
+        "DJANGO_SETTINGS_MODULE": "centro.settings",
+        "CENTRO_SECRETS": str(secret_file),
+        "CENTRO_VAR": str(STATE / "var"),
+        "CENTRO_DATABASE_URL": os.environ.get(
+            "CENTRO_LAB_DATABASE_URL", f"sqlite:///{STATE}/centro.sqlite3"
+        ),
+        "CENTRO_REDIS_URL": (
+            f"{lab_redis.removesuffix('/0')}/{WORKER % 14 + 1}" if lab_redis else NO_REDIS
+        ),
+    })
+
+
+choose_environment()
+
+
+def pytest_unconfigure() -> None:
+    """Remove this process's state."""
+    shutil.rmtree(STATE, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share the lab's servers run one after the other, in one worker of pytest-xdist."""
+    for item in items:
+        if item.get_closest_marker("lab") or item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("lab"))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+) -> None:
+    """On SQLite the test database is a file: a shared in-memory one serialises threads by errors."""
+    from django.conf import settings
+
+    database: dict[str, Any] = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database.setdefault("TEST", {})["NAME"] = str(STATE / "test.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No log-in lockout or cached credential survives the test that made it."""
+    yield
+    if {"db", "transactional_db", "django_db_setup"} & set(request.fixturenames):
+        from django.core.cache import cache
+
+        cache.clear()
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """The running lab; a failure, never a skip, when there is none."""
+    from tests.lab.lab import Lab
+
+    folder = os.environ.get("CENTRO_LAB_DIR")
+    if not folder:
+        pytest.fail(
+            "this test needs the lab's servers: run it by `./test.sh`, or start a lab with "
+            '`eval "$(.venv/bin/python -m tests.lab up)"` first',
+            pytrace=False,
+        )
+    found = Lab.at(Path(folder))
+    if stopped := [name for name, pid in found.status().items() if pid is None]:
+        pytest.fail(
+            f"the lab in {folder} is not complete, stopped: {', '.join(stopped)}; "
+            "`.venv/bin/python -m tests.lab up` starts them again",
+            pytrace=False,
+        )
+    yield found
+    for server in found.servers:  # a test that failed half-way may have left one stopped
+        if server.pid is not None:
+            server.resume()
+        server.start()
+
+
+@pytest.fixture(scope="session")
+def live_stack(lab: Lab) -> Iterator[LiveStack]:
+    """The portal's own processes on the lab's servers; see tests/stack.py."""
+    from tests.stack import LiveStack
+
+    with LiveStack.started(lab) as stack:
+        yield stack
