@@ -9,8 +9,8 @@ fi
 centro_address "$@"
 centro_configure
 centro_exec "$centro_python" -m granian --interface wsgi --no-ws \
-    --host "$centro_host" --port "$centro_port" --process-name centro-web \
+    --host "$centro_host" --port "$centro_port" \
     --workers "$centro_web_processes" --blocking-threads "$centro_web_threads" \
-    --backpressure 256 --respawn-failed-workers --workers-kill-timeout 10 \
+    --respawn-failed-workers --workers-kill-timeout 10 \
     --log-level warning \
     centro.wsgi:application

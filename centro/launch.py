@@ -11,8 +11,12 @@ import shlex
 import socket
 import sys
 import time
+import xmlrpc.client  # noqa: S411 (speaks to our own supervisor over a private socket)
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
+
+from supervisor.xmlrpc import SupervisorTransport
 
 from centro.config import Config, load
 
@@ -83,9 +87,23 @@ def wait(config: Config, supervisor: int, seconds: float) -> str | None:
             return None
         if not Path(f"/proc/{supervisor}").exists():
             return "the supervisor ended"
+        if given_up := _given_up(config):
+            return f"{given_up} does not start"
         if time.monotonic() > deadline:
             return missing
         time.sleep(0.2)
+
+
+def _given_up(config: Config) -> str:
+    """Names of the processes that the supervisor no longer tries to start."""
+    server = xmlrpc.client.ServerProxy(
+        "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{config.run_dir}/supervisor.sock")
+    )
+    try:
+        states = cast("list[dict[str, object]]", server.supervisor.getAllProcessInfo())
+    except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+        return ""  # not listening yet, or already stopping
+    return ", ".join(str(state["name"]) for state in states if state["statename"] == "FATAL")
 
 
 def banner(config: Config) -> str:

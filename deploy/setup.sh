@@ -2,7 +2,7 @@
 
 centro_setup() {
     local state=${CENTRO_VAR:-$centro_root/var}
-    mkdir -p "$state/log" 2>/dev/null || centro_fail "$state cannot be made: choose another state directory with CENTRO_VAR"
+    (umask 077 && mkdir -p "$state/log") 2>/dev/null || centro_fail "$state cannot be made: choose another state directory with CENTRO_VAR"
     centro_log=$state/log/setup.log
     # Held by this script and by the supervisor it starts (which inherits the descriptor), so until both ended.
     exec 3>"$state/start.lock"
