@@ -58,6 +58,13 @@ def choose_environment() -> None:
 choose_environment()
 
 
+def pytest_configure() -> None:
+    """Set Django up here: pytest-django would do it before this file could choose the database."""
+    import django
+
+    django.setup()
+
+
 def pytest_unconfigure() -> None:
     """Remove this process's state."""
     shutil.rmtree(STATE, ignore_errors=True)
