@@ -1,12 +1,7 @@
-"""Log-in, password hashing, and throttling of attempts."""
+"""Log-in and password hashing. Attempts are throttled by accounts/throttle.py."""
 
-from datetime import timedelta
-
-AUTHENTICATION_BACKENDS = [
-    # First, so that a locked-out attempt costs no password hash.
-    "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
+# Throttles before it hashes, and remembers what was found right; see accounts/verified.py.
+AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend"]
 PASSWORD_HASHERS = [
     "centro.hashers.Argon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -22,11 +17,3 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = LOGIN_URL
-
-AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = timedelta(minutes=5)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_RESET_ON_SUCCESS = True
-AXES_HTTP_RESPONSE_CODE = 429
-AXES_VERBOSE = False

@@ -1,0 +1,92 @@
+"""Who is asking: HTTP basic and access tokens, read from the Authorization header.
+
+A browser's session is the REST framework's own ``SessionAuthentication``, with its CSRF check.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import NoReturn
+
+from django.contrib.auth.models import User
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts import verified
+from accounts.models import ApiToken
+from accounts.services import find_token
+
+REALM = 'Basic realm="Centro", charset="UTF-8"'
+MAX_HEADER = 8192
+
+
+def _refuse(message: str) -> NoReturn:
+    raise AuthenticationFailed(message)
+
+
+class HeaderAuthentication(BaseAuthentication):
+    """``Basic name:password``, ``Bearer cto_…`` or ``Token cto_…``.
+
+    ``request.auth`` becomes the token, or None for a password. A header that is there and wrong is
+    always refused, also when a session would do.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken | None] | None:
+        """The person and the token, or None without the header.
+
+        Raises ``AuthenticationFailed`` (401) and ``accounts.throttle.Throttled`` (429).
+        """
+        header = request.META.get("HTTP_AUTHORIZATION")
+        if header is None:
+            return None
+        if len(header) > MAX_HEADER:
+            _refuse("The Authorization header is too long.")
+        scheme, _, value = header.strip().partition(" ")
+        value = value.strip()
+        if scheme.lower() == "basic":
+            return self._basic(value, request.META.get("REMOTE_ADDR", "")), None
+        if scheme.lower() in ("bearer", "token"):
+            token = find_token(value)
+            if token is None:
+                _refuse("The token is unknown, revoked or expired.")
+            return token.user, token
+        _refuse("The Authorization header must be “Basic …”, “Bearer cto_…” or “Token cto_…”.")
+
+    def authenticate_header(self, request: Request) -> str:
+        """The challenge that comes with 401."""
+        return REALM
+
+    @staticmethod
+    def _basic(value: str, address: str) -> User:
+        try:
+            data = base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            _refuse("The Authorization header is not valid Basic: what follows “Basic ” is not base64.")
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            # Older clients send Latin-1 (RFC 7617 leaves the encoding open).
+            text = data.decode("latin-1")
+        name, colon, password = text.partition(":")
+        if not colon:
+            _refuse("The Authorization header is not valid Basic: there is no colon after the user name.")
+        user = verified.check(name, password, address)
+        if user is None:
+            _refuse("The user name or the password is wrong.")
+        return user
+
+
+class HeaderScheme(OpenApiAuthenticationExtension):
+    """Both forms of the header for the OpenAPI description."""
+
+    target_class = HeaderAuthentication
+    name = ["basicAuth", "tokenAuth"]
+
+    def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:
+        return [
+            {"type": "http", "scheme": "basic"},
+            {"type": "http", "scheme": "bearer", "bearerFormat": "cto_…"},
+        ]
