@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import socket
@@ -9,7 +10,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from celery.signals import beat_init, worker_ready, worker_shutting_down
+from celery.signals import beat_init, worker_ready
 
 logger = logging.getLogger(__name__)
 
@@ -63,13 +64,10 @@ class Heart:
         return {"pid": os.getpid()}
 
 
-_hearts: list[Heart] = []
-
-
 def _start(kind: str) -> None:
     heart = Heart(kind)
-    _hearts.append(heart)
     heart.start()
+    atexit.register(heart.stop)
 
 
 @worker_ready.connect
@@ -80,9 +78,3 @@ def _worker_lives(**_: object) -> None:
 @beat_init.connect
 def _beat_lives(**_: object) -> None:
     _start("beat")
-
-
-@worker_shutting_down.connect
-def _worker_ends(**_: object) -> None:
-    for heart in _hearts:
-        heart.stop()

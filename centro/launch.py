@@ -6,7 +6,6 @@ import argparse
 import errno
 import http.client
 import json
-import os
 import shlex
 import socket
 import sys
@@ -21,29 +20,6 @@ from supervisor.xmlrpc import SupervisorTransport
 from centro.config import Config, load
 
 HELLO = '{"pipeline": "hello", "name": "world"}'
-
-
-def private_write(path: Path, text: str) -> None:
-    """Write a file that only this user can read, from its first byte on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
-
-
-def make_directories(config: Config) -> None:
-    """Create the state directory's parts; sockets lie where nobody else can enter.
-
-    Raises OSError when one cannot be made, or when a run directory under the temporary directory
-    belongs to somebody else.
-    """
-    config.var.mkdir(parents=True, exist_ok=True)
-    (config.var / "log").mkdir(exist_ok=True)
-    config.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if config.run_dir.is_symlink() or config.run_dir.stat().st_uid != os.getuid():
-        raise PermissionError(errno.EPERM, "belongs to another user", str(config.run_dir))
-    config.run_dir.chmod(0o700)
 
 
 def port_fault(host: str, port: int) -> str | None:
@@ -134,7 +110,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb of start.sh; a fault is printed in one line and returns 1."""
     parser = argparse.ArgumentParser(prog="python -m centro.launch", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("directories")
     verbs.add_parser("port")
     waiting = verbs.add_parser("wait")
     waiting.add_argument("supervisor", type=int)
@@ -144,12 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     config = load()
     fault: str | None = None
-    if options.verb == "directories":
-        try:
-            make_directories(config)
-        except OSError as error:
-            fault = f"{error.filename}: {error.strerror}; choose another state directory with CENTRO_VAR"
-    elif options.verb == "port":
+    if options.verb == "port":
         fault = port_fault(config.host, config.port)
     elif options.verb == "wait":
         fault = wait(config, options.supervisor, options.seconds)

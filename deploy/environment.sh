@@ -29,10 +29,12 @@ centro_address() {
     done
 }
 
+# Arguments: those of `python -m centro.config shell`. Under start.sh the values are in the environment already.
 centro_configure() {
+    [ -z "${centro_supervised:-}" ] || return 0
     [ -x "$centro_python" ] || centro_fail "$centro_venv does not exist yet: run ./start.sh --setup first"
     local values
-    values=$("$centro_python" -m centro.config shell) || exit 1
+    values=$("$centro_python" -m centro.config shell "$@") || exit 1
     set -a
     eval "$values"
     set +a

@@ -8,12 +8,10 @@ centro_setup() {
     exec 3>"$state/start.lock"
     flock --nonblock 3 || centro_fail "already runs (or is being set up) with the state in $state: stop it first, or choose another state with CENTRO_VAR"
     centro_environment
-    centro_secrets
-    centro_configure
+    centro_configure --init
     if [ "$setup_only" = no ]; then
         "$centro_python" -m centro.launch port 2>"$centro_log" || centro_fail "$(tail -n 1 "$centro_log")"
     fi
-    "$centro_python" -m centro.launch directories 2>"$centro_log" || centro_fail "$(tail -n 1 "$centro_log")"
     centro_driver
     "$centro_python" manage.py prepare 2>"$centro_log" || centro_fail "setup failed: $(tail -n 1 "$centro_log") (all of it: $centro_log)"
 }
@@ -57,10 +55,6 @@ centro_create_venv() {
         rm -rf "$centro_venv"
         centro_fail "pip could not be fetched ($(tail -n 1 "$centro_log")): type 'apt-get install python3-venv' as root, or make https://pypi.org reachable"
     }
-}
-
-centro_secrets() {
-    "$centro_python" -m centro.config init >"$centro_log" 2>&1 || centro_fail "$(tail -n 1 "$centro_log")"
 }
 
 # mysqlclient has no ready-made package for Linux; it is built only where MariaDB is configured.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from centro.config import Config, ConfigError, load, secrets_file
 from centro.config.reader import secrets_path
+from centro.config.state import directory_fault
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     verbs.add_parser("init", help="create secrets.json (mode 0600) if it does not exist")
     verbs.add_parser("check", help="read and validate; say every fault in one line")
     verbs.add_parser("docs", help="print docs/configuration.md")
-    verbs.add_parser("shell", help="print what the start scripts need as shell variables")
+    shell = verbs.add_parser("shell", help="make the state directory, print what the start scripts need")
+    shell.add_argument("--init", action="store_true", help="create secrets.json before, if it does not exist")
     options = parser.parse_args(arguments)
     try:
         if options.verb == "init":
@@ -31,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
 
             print(render(), end="")
             return 0
+        if options.verb == "shell" and options.init:
+            secrets_file.create(secrets_path(os.environ))
         config = load()
     except ConfigError as error:
         print(error, file=sys.stderr)
@@ -39,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{secrets_path(os.environ)}: cannot be written ({error.strerror})", file=sys.stderr)
         return 2
     if options.verb == "shell":
+        if fault := directory_fault(config):
+            print(fault, file=sys.stderr)
+            return 2
         print("\n".join(f"{key}={shlex.quote(value)}" for key, value in shell_values(config).items()))
     else:
         print("the configuration is valid")

@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
 from centro.config import Config, load
-from centro.launch import private_write
+from centro.config.state import private_write
 
 ADMIN = "admin"
 
