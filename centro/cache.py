@@ -38,7 +38,9 @@ class ResilientCache(RedisCache):
             **params.get("OPTIONS", {}),
         }
         super().__init__(server, {**params, "OPTIONS": options})
-        self._memory = LocMemCache(f"fallback:{server}", {k: v for k, v in params.items() if k != "OPTIONS"})
+        self._memory = LocMemCache(
+            f"fallback:{server}", {k: v for k, v in params.items() if k != "OPTIONS"}
+        )
         self._rest_until = 0.0
 
     def _try(self, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -83,7 +85,7 @@ class ResilientCache(RedisCache):
         """Raises ValueError for an unknown key, as every Django cache does."""
         return int(self._try("incr", key, delta, version=version))
 
-    def clear(self) -> bool:
+    def clear(self) -> None:
         """Drop this cache's keys only: Celery's queues live in the same Redis."""
         self._memory.clear()
         try:
@@ -92,5 +94,3 @@ class ResilientCache(RedisCache):
                 client.delete(key)
         except (RedisError, OSError) as error:
             logger.warning("cache: not cleared, Redis does not answer: %s", error)
-            return False
-        return True

@@ -38,7 +38,9 @@ def secrets_are_private(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:
         return []
     if mode & 0o077:
         hint = f"chmod 600 {path}"
-        return [Warning(f"{path} is readable by others (mode {mode:o})", hint=hint, id="centro.W001")]
+        return [
+            Warning(f"{path} is readable by others (mode {mode:o})", hint=hint, id="centro.W001")
+        ]
     return []
 
 

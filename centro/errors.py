@@ -16,7 +16,13 @@ RETRY_SECONDS = 10
 # 1129 host blocked, 1203 user's connection limit, 1205 lock wait timeout, 1290 read-only,
 # 1927 connection killed. https://mariadb.com/kb/en/mariadb-error-codes/
 _AWAY_CODES = frozenset({1040, 1044, 1045, 1049, 1053, 1129, 1203, 1205, 1290, 1927})
-_AWAY_SQLITE = ("unable to open", "database is locked", "disk i/o error", "readonly database", "disk is full")
+_AWAY_SQLITE = (
+    "unable to open",
+    "database is locked",
+    "disk i/o error",
+    "readonly database",
+    "disk is full",
+)
 
 
 def database_is_away(error: BaseException) -> bool:
@@ -38,8 +44,12 @@ def wants_json(request: HttpRequest) -> bool:
 
 def unavailable(request: HttpRequest) -> HttpResponse:
     """503: nothing is lost, try again; JSON below /api/."""
-    sentence = "The database cannot be reached at the moment. Runs are not affected; try again shortly."
-    return _answer(request, 503, "Centro is not available", sentence, {"Retry-After": str(RETRY_SECONDS)})
+    sentence = (
+        "The database cannot be reached at the moment. Runs are not affected; try again shortly."
+    )
+    return _answer(
+        request, 503, "Centro is not available", sentence, {"Retry-After": str(RETRY_SECONDS)}
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -60,4 +70,6 @@ def _answer(
         return JsonResponse(body, status=status, headers=headers)
     # Rendered without a request: context processors would ask the database for the user.
     context = {"title": title, "sentence": sentence, "request_id": current, "retry": status == 503}
-    return HttpResponse(render_to_string("centro/error.html", context), status=status, headers=headers)
+    return HttpResponse(
+        render_to_string("centro/error.html", context), status=status, headers=headers
+    )

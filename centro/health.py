@@ -56,7 +56,11 @@ def _timed(probe: Callable[[], str]) -> State:
     except (DatabaseError, redis.RedisError, OSError) as error:
         # The type only: a driver's message may name users, hosts and paths, and this page is public.
         detail, ok = type(error).__name__, False
-    return {"ok": ok, "detail": detail, "milliseconds": round(1000 * (time.perf_counter() - start), 1)}
+    return {
+        "ok": ok,
+        "detail": detail,
+        "milliseconds": round(1000 * (time.perf_counter() - start), 1),
+    }
 
 
 def _database() -> str:
@@ -94,14 +98,18 @@ def _processes(database_ok: bool) -> dict[str, State]:
     return {kind: heartbeat_state(kind, beats) for kind in ("worker", "beat")}
 
 
-def heartbeat_state(kind: str, beats: Iterable[tuple[str, datetime]]) -> State:
+def heartbeat_state(kind: str, beats: Iterable[tuple[str, datetime | None]]) -> State:
     """State of one kind of process from (name, time) pairs; a name is `kind` or `kind:…`.
 
     Times are aware; the youngest counts.
     """
-    times = [at for name, at in beats if name.split(":")[0] == kind]
+    times = [at for name, at in beats if at is not None and name.split(":")[0] == kind]
     if not times:
         return {"ok": False, "detail": "no heartbeat yet"}
     age = datetime.now(UTC) - max(times)
     seconds = max(0, round(age.total_seconds()))
-    return {"ok": age <= STALE_AFTER, "detail": f"last heartbeat {seconds} s ago", "age_seconds": seconds}
+    return {
+        "ok": age <= STALE_AFTER,
+        "detail": f"last heartbeat {seconds} s ago",
+        "age_seconds": seconds,
+    }

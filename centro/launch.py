@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]  # ships no types
 
 from centro.config import Config, load
 
@@ -25,7 +25,9 @@ HELLO = '{"pipeline": "hello", "name": "world"}'
 def port_fault(host: str, port: int) -> str | None:
     """Why the web server could not listen there, as a sentence that says what to do; None if it can."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
@@ -34,7 +36,9 @@ def port_fault(host: str, port: int) -> str | None:
         return f"{host} is not an address of this machine: choose another with --host"
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return f"port {port} on {host} is in use: stop what uses it or choose another with --port"
+            return (
+                f"port {port} on {host} is in use: stop what uses it or choose another with --port"
+            )
         if error.errno == errno.EACCES:
             return f"port {port} needs root: choose one above 1023 with --port"
         return f"cannot listen on {host} port {port} ({error.strerror}): choose others with --host and --port"
@@ -46,11 +50,15 @@ def probe(config: Config) -> tuple[bool, str]:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)  # noqa: S104 (compared, not bound)
     connection = http.client.HTTPConnection(host, config.port, timeout=5)
     try:
-        connection.request("GET", "/readyz", headers={"Host": urlsplit(config.url).hostname or "localhost"})
+        connection.request(
+            "GET", "/readyz", headers={"Host": urlsplit(config.url).hostname or "localhost"}
+        )
         answer = json.load(connection.getresponse())
     except (OSError, http.client.HTTPException, ValueError):
         return False, "web server: does not answer yet"
-    missing = [f"{name}: {part['detail']}" for name, part in answer["parts"].items() if not part["ok"]]
+    missing = [
+        f"{name}: {part['detail']}" for name, part in answer["parts"].items() if not part["ok"]
+    ]
     return not missing, ", ".join(missing)
 
 
@@ -73,7 +81,8 @@ def wait(config: Config, supervisor: int, seconds: float) -> str | None:
 def _given_up(config: Config) -> str:
     """Names of the processes that the supervisor no longer tries to start."""
     server = xmlrpc.client.ServerProxy(
-        "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{config.run_dir}/supervisor.sock")
+        "http://127.0.0.1",
+        transport=SupervisorTransport(None, None, f"unix://{config.run_dir}/supervisor.sock"),
     )
     try:
         states = cast("list[dict[str, object]]", server.supervisor.getAllProcessInfo())

@@ -62,13 +62,16 @@ class DatabaseCollector(Collector):
     @staticmethod
     def _processes(now: datetime) -> Iterator[GaugeMetricFamily]:
         age = GaugeMetricFamily(
-            "centro_heartbeat_age_seconds", "Time since a process or sweep last gave a sign", labels=["name"]
+            "centro_heartbeat_age_seconds",
+            "Time since a process or sweep last gave a sign",
+            labels=["name"],
         )
         connections = GaugeMetricFamily(
             "centro_ssh_connections", "Open SSH connections of a process", labels=["name"]
         )
-        for name, at, data in Heartbeat.objects.exclude(at=None).values_list("name", "at", "data"):
-            age.add_metric([name], (now - at).total_seconds())
+        for name, at, data in Heartbeat.objects.values_list("name", "at", "data"):
+            if at is not None:
+                age.add_metric([name], (now - at).total_seconds())
             if "ssh_connections" in data:
                 connections.add_metric([name], data["ssh_connections"])
         yield age

@@ -5,7 +5,8 @@
 is one line per fault that names the key and says what was expected.
 """
 
-from centro.config.model import Config, Database, Email
+from centro.config.derived import Config
+from centro.config.model import Database, Email
 from centro.config.reader import ConfigError, load
 
 __all__ = ["Config", "ConfigError", "Database", "Email", "load"]

@@ -20,8 +20,12 @@ def main(arguments: list[str] | None = None) -> int:
     verbs.add_parser("init", help="create secrets.json (mode 0600) if it does not exist")
     verbs.add_parser("check", help="read and validate; say every fault in one line")
     verbs.add_parser("docs", help="print docs/configuration.md")
-    shell = verbs.add_parser("shell", help="make the state directory, print what the start scripts need")
-    shell.add_argument("--init", action="store_true", help="create secrets.json before, if it does not exist")
+    shell = verbs.add_parser(
+        "shell", help="make the state directory, print what the start scripts need"
+    )
+    shell.add_argument(
+        "--init", action="store_true", help="create secrets.json before, if it does not exist"
+    )
     options = parser.parse_args(arguments)
     try:
         if options.verb == "init":
@@ -46,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         if fault := directory_fault(config):
             print(fault, file=sys.stderr)
             return 2
-        print("\n".join(f"{key}={shlex.quote(value)}" for key, value in shell_values(config).items()))
+        print(
+            "\n".join(f"{key}={shlex.quote(value)}" for key, value in shell_values(config).items())
+        )
     else:
         print("the configuration is valid")
     return 0

@@ -6,21 +6,16 @@ The reference page `docs/configuration.md` is generated from these declarations
 
 from __future__ import annotations
 
-import hashlib
-import os
-import socket
-import tempfile
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from cryptography.fernet import Fernet
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 ROOT = Path(__file__).resolve().parents[2]
-# sockaddr_un.sun_path holds 108 bytes on Linux; some clients add a suffix while they bind.
-LONGEST_SOCKET_PATH = 99
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 
@@ -34,9 +29,12 @@ class Section(BaseModel):
 class Database(Section):
     """Where rows are kept: one SQLite file, or a MariaDB or MySQL server."""
 
-    engine: Literal["sqlite", "mysql"] = Field("sqlite", description="`sqlite` or `mysql` (MariaDB)")
+    engine: Literal["sqlite", "mysql"] = Field(
+        "sqlite", description="`sqlite` or `mysql` (MariaDB)"
+    )
     path: Path | None = Field(
-        None, description="SQLite only: the database file; default `centro.sqlite3` in the state directory"
+        None,
+        description="SQLite only: the database file; default `centro.sqlite3` in the state directory",
     )
     name: str | None = Field(None, min_length=1, description="MariaDB only: database name")
     user: str | None = Field(None, min_length=1, description="MariaDB only: user")
@@ -57,9 +55,13 @@ class Database(Section):
             if missing:
                 raise ValueError(f"engine 'mysql' also needs {' and '.join(missing)}")
             if self.path is not None:
-                raise ValueError("'path' belongs to engine 'sqlite'; remove it or change the engine")
+                raise ValueError(
+                    "'path' belongs to engine 'sqlite'; remove it or change the engine"
+                )
             return self
-        extra = [k for k in ("name", "user", "password", "host", "port") if getattr(self, k) is not None]
+        extra = [
+            k for k in ("name", "user", "password", "host", "port") if getattr(self, k) is not None
+        ]
         if extra:
             raise ValueError(
                 f"engine 'sqlite' takes only 'path', not {', '.join(extra)}; did you mean engine 'mysql'?"
@@ -70,23 +72,31 @@ class Database(Section):
 class Email(Section):
     """Outgoing mail. Without a host, mail is written to the log instead of being sent."""
 
-    host: str | None = Field(None, min_length=1, description="SMTP server; without it mail goes to the log")
+    host: str | None = Field(
+        None, min_length=1, description="SMTP server; without it mail goes to the log"
+    )
     port: int = Field(25, ge=1, le=65_535, description="SMTP port")
-    user: str | None = Field(None, min_length=1, description="SMTP user, if the server asks for one")
-    password: str | None = Field(None, description="SMTP password", json_schema_extra={"secret": True})
+    user: str | None = Field(
+        None, min_length=1, description="SMTP user, if the server asks for one"
+    )
+    password: str | None = Field(
+        None, description="SMTP password", json_schema_extra={"secret": True}
+    )
     security: Literal["none", "starttls", "tls"] = Field(
         "none", description="`none`, `starttls` (usually port 587) or `tls` (usually port 465)"
     )
     sender: str = Field(
-        "centro@localhost", pattern=r"^[^@\s]+@[^@\s]+$", description="From address of everything sent"
+        "centro@localhost",
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="From address of everything sent",
     )
     admins: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = Field(
         [], description="who gets a mail when the web server answers 500"
     )
 
 
-class Config(Section):
-    """All configuration of one installation."""
+class Declarations(Section):
+    """All that can be set for one installation; `derived.Config` adds what follows from it."""
 
     secret_key: str = Field(
         min_length=50,
@@ -106,7 +116,8 @@ class Config(Section):
         json_schema_extra={"secret": True},
     )
     var: Path = Field(
-        ROOT / "var", description="state directory: database, sockets, logs; default `var` beside the code"
+        ROOT / "var",
+        description="state directory: database, sockets, logs; default `var` beside the code",
     )
     host: str = Field("127.0.0.1", min_length=1, description="address the web server listens on")
     port: int = Field(8000, ge=1, le=65_535, description="port the web server listens on")
@@ -127,9 +138,15 @@ class Config(Section):
         description="reverse proxies in front, whose X-Forwarded-For and X-Forwarded-Proto are believed; "
         "default 1 with an https `public_url`, else 0",
     )
-    debug: bool = Field(False, description="Django's debug pages; never on a machine that others reach")
-    time_zone: str = Field("UTC", description="zone in which pages show times, e.g. `Europe/Zurich`")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe log line")
+    debug: bool = Field(
+        False, description="Django's debug pages; never on a machine that others reach"
+    )
+    time_zone: str = Field(
+        "UTC", description="zone in which pages show times, e.g. `Europe/Zurich`"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="least severe log line"
+    )
     email: Email = Field(Email(), description="outgoing mail")
     admin_password: str | None = Field(
         None,
@@ -139,7 +156,8 @@ class Config(Section):
         json_schema_extra={"secret": True},
     )
     site: Path = Field(
-        ROOT / "deploy" / "example-site.yaml", description="site file that `start.sh` applies at every start"
+        ROOT / "deploy" / "example-site.yaml",
+        description="site file that `start.sh` applies at every start",
     )
     web_processes: int = Field(2, ge=1, le=64, description="web server processes")
     web_threads: int = Field(8, ge=1, le=256, description="threads per web server process")
@@ -147,23 +165,32 @@ class Config(Section):
     metrics_addresses: list[str] = Field(
         ["127.0.0.1", "::1"], description="client addresses that may read `/metrics`"
     )
-    lease_seconds: Seconds = Field(20, description="how long one worker owns a run before another may take over")
+    lease_seconds: Seconds = Field(
+        20, description="how long one worker owns a run before another may take over"
+    )
     settle_seconds: Seconds = Field(
-        60, description="how long after a submission without an answer the cluster is given before it is asked again"
+        60,
+        description="how long after a submission without an answer the cluster is given before it is asked again",
     )
     nfs_grace_seconds: Seconds = Field(
-        10, description="how long a result file may stay invisible on a network file system after the job ended"
+        10,
+        description="how long a result file may stay invisible on a network file system after the job ended",
     )
     phantom_seconds: Seconds = Field(
-        900, description="how long a job that no source knows any more is looked for before people are told"
+        900,
+        description="how long a job that no source knows any more is looked for before people are told",
     )
-    submit_batch: int = Field(10, ge=1, le=200, description="runs submitted over one connection in one go")
+    submit_batch: int = Field(
+        10, ge=1, le=200, description="runs submitted over one connection in one go"
+    )
 
     @field_validator("secret_key")
     @classmethod
     def _not_a_sample(cls, value: str) -> str:
         if value.startswith("django-insecure-") or len(set(value)) < 5:
-            raise ValueError("is a sample value, not a secret; let `python -m centro.config init` make one")
+            raise ValueError(
+                "is a sample value, not a secret; let `python -m centro.config init` make one"
+            )
         return value
 
     @field_validator("encryption_keys")
@@ -173,7 +200,9 @@ class Config(Section):
             try:
                 Fernet(key)
             except ValueError as error:
-                raise ValueError(f"key {number} is not a Fernet key (44 characters of base64)") from error
+                raise ValueError(
+                    f"key {number} is not a Fernet key (44 characters of base64)"
+                ) from error
         return value
 
     @field_validator("redis_url")
@@ -189,6 +218,16 @@ class Config(Section):
         if parts.scheme != "unix" and not parts.hostname:
             raise ValueError("names no host; expected e.g. redis://127.0.0.1:6379/0")
         _ = parts.port  # raises ValueError "Port out of range" by itself
+        return value
+
+    @field_validator("metrics_addresses")
+    @classmethod
+    def _addresses(cls, value: list[str]) -> list[str]:
+        for text in value:
+            try:
+                ip_address(text)
+            except ValueError as error:
+                raise ValueError(f"{text!r} is not an IP address") from error
         return value
 
     @field_validator("public_url")
@@ -208,74 +247,3 @@ class Config(Section):
         if value not in available_timezones():
             raise ValueError("is not a zone of the tz database; expected e.g. UTC or Europe/Zurich")
         return value
-
-    @model_validator(mode="after")
-    def _https_has_a_proxy(self) -> Self:
-        if self.https and self.trusted_proxies == 0:
-            raise ValueError(
-                "an https public_url needs trusted_proxies of at least 1: "
-                "Centro's web server speaks plain http and a proxy in front ends TLS"
-            )
-        return self
-
-    @property
-    def url(self) -> str:
-        """Address people type, without a trailing slash."""
-        if self.public_url:
-            return self.public_url
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 (compared, not bound)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
-
-    @property
-    def https(self) -> bool:
-        """Whether people reach Centro by TLS."""
-        return self.url.startswith("https://")
-
-    @property
-    def proxies(self) -> int:
-        """How many reverse proxies are believed."""
-        return int(self.https) if self.trusted_proxies is None else self.trusted_proxies
-
-    @property
-    def hosts(self) -> list[str]:
-        """Every name the web server answers to."""
-        public = urlsplit(self.url).hostname or "localhost"
-        own = ["127.0.0.1", "localhost", "[::1]", socket.gethostname(), public]
-        return list(dict.fromkeys([*own, *self.allowed_hosts]))
-
-    @property
-    def database_file(self) -> Path:
-        """The SQLite file."""
-        return self.database.path or self.var / "centro.sqlite3"
-
-    @property
-    def run_dir(self) -> Path:
-        """Directory of sockets and pid files, short enough for a socket path.
-
-        A deep state directory would exceed the kernel's limit, so then a private directory
-        under the system's temporary directory stands in; its name depends on the state directory only.
-        """
-        inside = self.var / "run"
-        if len(os.fsencode(inside / "supervisor.sock.12345678")) <= LONGEST_SOCKET_PATH:
-            return inside
-        digest = hashlib.sha256(os.fsencode(self.var)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"centro-{os.getuid()}-{digest}"
-
-    @property
-    def embedded_redis(self) -> bool:
-        """Whether Centro runs its own Valkey."""
-        return self.redis_url is None
-
-    @property
-    def cache_url(self) -> str:
-        """The Redis URL in redis-py's form."""
-        return self.redis_url or f"unix://{quote(str(self.run_dir / 'valkey.sock'))}?db=0"
-
-    @property
-    def broker_url(self) -> str:
-        """The same Redis in Celery's form (kombu writes sockets as redis+socket://)."""
-        parts = urlsplit(self.cache_url)
-        if parts.scheme != "unix":
-            return self.cache_url
-        number = parts.query.removeprefix("db=") or "0"
-        return f"redis+socket://{parts.path}?virtual_host={number}"

@@ -9,12 +9,13 @@ import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from centro.config.model import ROOT, Config, Database, Email, Section
+from centro.config.derived import Config
+from centro.config.model import ROOT, Database, Email, Section
 
 PREFIX = "CENTRO_"
 SECRETS_VARIABLE = "CENTRO_SECRETS"
@@ -138,7 +139,9 @@ def _merge_environment(
 def _nearest(wrong: str, known: Mapping[str, object]) -> str:
     import difflib
 
-    close = difflib.get_close_matches(wrong, [*known, *SCRIPT_VARIABLES, DATABASE_VARIABLE], n=1, cutoff=0.8)
+    close = difflib.get_close_matches(
+        wrong, [*known, *SCRIPT_VARIABLES, DATABASE_VARIABLE], n=1, cutoff=0.8
+    )
     return f"; did you mean {close[0]}?" if close else "; docs/configuration.md lists all"
 
 

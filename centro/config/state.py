@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from centro.config.model import Config
+from centro.config.derived import Config
 
 
 def private_write(path: Path, text: str) -> None:
