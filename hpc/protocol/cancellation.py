@@ -1,14 +1,22 @@
-"""Cancelling runs on the system: a tombstone in the directory, then the scheduler's own command."""
+"""Ending jobs on the system: for a cancelled run a tombstone first, then the scheduler's own command."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hpc.commands import Command, CommandResult
 from hpc.protocol.scripts import program
 from hpc.schedulers.base import UNIT, Scheduler
+
+
+class End(StrEnum):
+    """CANCEL ends the run for good; KICK ends one job that has no business any more."""
+
+    CANCEL = "cancel"
+    KICK = "kick"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +28,9 @@ class CancelAnswer:
 
 
 def cancel(
-    scheduler: Scheduler, runs: Iterable[tuple[str, str, str, str]]
+    scheduler: Scheduler, runs: Iterable[tuple[str, str, str, End, str]]
 ) -> Command[dict[str, CancelAnswer]]:
-    """Ask for the end of (run id, key, job id, directory). Name and id must both match on the scheduler,
+    """Ask for the end of (run id, key, job id, how, directory). Name and id must both match on the scheduler,
     so that a job id that went to somebody else's job does no harm. Unanswered runs are left out."""
     nonce = secrets.token_hex(8)
     lines = "".join(f"{UNIT.join(run)}\n" for run in runs)

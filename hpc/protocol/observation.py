@@ -18,19 +18,21 @@ from hpc.schedulers.base import UNIT, Scheduler
 @dataclass(frozen=True, slots=True)
 class Watched:
     """A run to look at: its id, the directory that holds its directory, its recorded job id, and the
-    native state last seen ("" asks for its markers whatever the queue says)."""
+    native state and reason last seen (a state of "" asks for all that is known of it)."""
 
     run: str
     root: str
     job_id: str
-    seen: str
+    state: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A complete answer: all of the user's jobs in the queue, and the markers of the runs that changed."""
+    """A complete answer about the watched runs. ``markers`` has every run that changed or is not listed,
+    ``jobs`` (by job id) the listed ones among them. A run in neither is listed and as it was."""
 
-    jobs: list[JobInfo]
+    jobs: dict[str, JobInfo]
     markers: dict[str, Markers]
 
 
@@ -46,7 +48,7 @@ def observe(
         if one.root != root:
             root = one.root
             lines.append(f"R{UNIT}{root}")
-        lines.append(f"{one.job_id}{UNIT}{one.run}{UNIT}{one.seen}")
+        lines.append(f"{one.job_id}{UNIT}{one.run}{UNIT}{one.state}{UNIT}{one.reason}")
     lines.append("")
     argv = ("/bin/sh", "-c", program("observe"), "centro-observe", nonce)
     return Command(
@@ -75,7 +77,7 @@ def _parse(scheduler: Scheduler, result: CommandResult, nonce: str) -> Observati
         if len(fields) != 4 or fields[0] != "M":
             continue  # a job wrote separators into its own marker: no marker, then
         markers[fields[1]] = Markers(parse_started(fields[2]), parse_result(fields[3]))
-    return Observation(jobs, markers)
+    return Observation({job.job_id: job for job in jobs}, markers)
 
 
 class Look(StrEnum):

@@ -64,7 +64,7 @@ class Run(models.Model):
 
     key = models.CharField(max_length=15, unique=True)
     job_id = models.CharField(max_length=64, blank=True)
-    attempts_made = models.PositiveSmallIntegerField(default=0)
+    lost_attempts = models.PositiveSmallIntegerField(default=0)
     event_seq = models.PositiveIntegerField(default=0)
     queue_state = models.CharField(max_length=32, blank=True)
     queue_reason = models.CharField(max_length=200, blank=True)

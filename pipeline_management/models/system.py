@@ -74,6 +74,8 @@ class SystemAccount(models.Model):
     poll_holder = models.CharField(max_length=64, blank=True, editable=False)
     poll_lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     polled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    quiet_polls = models.PositiveIntegerField(default=0, editable=False)
+    """Complete answers in a row in which nothing had changed; the more, the rarer the next look."""
     poll_failures = models.PositiveIntegerField(default=0, editable=False)
     poll_error = models.CharField(max_length=500, blank=True, editable=False)
 

@@ -1,0 +1,28 @@
+"""Celery entry points: take an id, call a service. Whatever fails is found again by the next sweep."""
+
+from pipeline_management.tasks.runs import cancel_due, finish_due, poll_account, submit_due
+from pipeline_management.tasks.sweeps import (
+    sweep_audit,
+    sweep_cancel,
+    sweep_finish,
+    sweep_orphans,
+    sweep_poll,
+    sweep_retention,
+    sweep_stale,
+    sweep_submit,
+)
+
+__all__ = [
+    "cancel_due",
+    "finish_due",
+    "poll_account",
+    "submit_due",
+    "sweep_audit",
+    "sweep_cancel",
+    "sweep_finish",
+    "sweep_orphans",
+    "sweep_poll",
+    "sweep_retention",
+    "sweep_stale",
+    "sweep_submit",
+]

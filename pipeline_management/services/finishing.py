@@ -1,0 +1,97 @@
+"""From FINISHING to the end: keep the tails of the logs, then make the decided outcome the state."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from hpc.errors import HpcError
+from hpc.files import FileSlice, tails
+from pipeline_management.choices import RunState
+from pipeline_management.models import Run, RunLog, SystemAccount
+from pipeline_management.services import dispatch, leases, trouble
+from pipeline_management.services.clients import client_for
+from pipeline_management.services.logs import STREAMS, path_of
+from pipeline_management.services.transactions import atomically
+from pipeline_management.services.transition import Change, Note, apply
+
+logger = logging.getLogger(__name__)
+
+TAIL = 64 * 1024
+"""Bytes of each stream that are kept in the database."""
+GIVE_UP_AFTER = 12
+"""Tries to collect the logs, about five minutes; then the run ends without them."""
+
+
+def due_runs(account_id: int) -> QuerySet[Run]:
+    """Runs of the account whose outcome is decided and whose logs are still to be collected."""
+    return Run.objects.filter(
+        account_id=account_id, state=RunState.FINISHING, next_at__lte=Now()
+    )
+
+
+def finish_due(account_id: int) -> int:
+    """Finish a batch of runs; returns how many were worked on. Never raises for a failing system."""
+    with leases.holding() as holder:
+        take = partial(leases.take_runs, due_runs(account_id), holder, settings.CENTRO_SUBMIT_BATCH)
+        runs = atomically(take)
+        if not runs:
+            return 0
+        account = SystemAccount.objects.select_related("system", "credential").get(pk=account_id)
+        try:
+            wanted = [(path_of(run, stream), TAIL) for run in runs for stream in STREAMS]
+            collected = client_for(account).run(tails(wanted))
+        except (HpcError, ValueError) as error:
+            logger.warning("logs on %s were not collected: %s", account, trouble.describe(error))
+            apply([_later(run, error) for run in runs], actor=holder)
+        else:
+            atomically(partial(_finish, runs, collected, holder))
+    if due_runs(account_id).exists():
+        dispatch.ring(dispatch.FINISH, account_id)
+    return len(runs)
+
+
+def _finish(runs: list[Run], collected: list[FileSlice | None], holder: str) -> None:
+    now = timezone.now()
+    changed = apply([_ended(run) for run in runs], actor=holder)
+    logs = []
+    for number, run in enumerate(runs):
+        if run.pk not in changed:
+            continue
+        pieces = collected[number * len(STREAMS) : (number + 1) * len(STREAMS)]
+        logs += [
+            RunLog(
+                run=run, stream=stream, offset=piece.offset, size=piece.size,
+                data=piece.data, collected_at=now,
+            )
+            for stream, piece in zip(STREAMS, pieces, strict=True)
+            if piece is not None
+        ]  # fmt: skip
+    RunLog.objects.bulk_create(logs, ignore_conflicts=True)
+
+
+def _ended(run: Run, notes: tuple[Note, ...] = ()) -> Change:
+    data = {"reason": run.reason, "exit_code": run.exit_code}
+    fields = {"next_at": None, "tries": 0, **leases.RELEASED}
+    return Change(
+        run, RunState(run.outcome), run.confirmed_source, data, fields, notes, fenced=True
+    )
+
+
+def _later(run: Run, error: HpcError | ValueError) -> Change:
+    """Try again soon; an outcome that is known does not wait for ever for its logs."""
+    tries = run.tries + 1
+    if tries >= GIVE_UP_AFTER:
+        return _ended(run, (Note("logs_not_collected", data={"why": trouble.describe(error)}),))
+    failure = error if isinstance(error, HpcError) else None
+    fields = {
+        "tries": tries,
+        "next_at": timezone.now() + trouble.pause(tries, failure),
+        **leases.RELEASED,
+    }
+    return Change(run, fields=fields, fenced=True)

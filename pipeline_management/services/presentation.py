@@ -1,0 +1,74 @@
+"""What a run's columns mean to people: how fresh the state is, and one plain sentence about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from pipeline_management.choices import (
+    WATCHED_STATES,
+    Attention,
+    Confirmation,
+    Desired,
+    Reason,
+    RunState,
+)
+from pipeline_management.models import Run
+from pipeline_management.services import reasons
+
+
+def last_confirmation(run: Run) -> tuple[datetime | None, Confirmation]:
+    """When (aware UTC) and by what the run's state was last confirmed.
+
+    A complete answer about the queue confirms every watched run of its account that is not in doubt, so
+    the account's last answer counts too. Reads ``run.account``: select it along.
+    """
+    own = run.confirmed_at
+    polled = run.account.polled_at
+    watched = run.state in WATCHED_STATES and run.missing_since is None
+    if watched and polled is not None and (own is None or polled > own):
+        return polled, Confirmation.QUEUE
+    if own is None:
+        return run.created_at, Confirmation.PORTAL
+    return own, Confirmation(run.confirmed_source)
+
+
+def explain(run: Run) -> str:
+    """Why the run is where it is, in one sentence."""
+    state = RunState(run.state)
+    if state is RunState.FAILED:
+        return _failure(run)
+    if state is RunState.CANCELLED:
+        outside = run.reason == Reason.CANCELLED_OUTSIDE
+        return _("Cancelled outside Centro. ") + run.reason_text if outside else _("Cancelled on request.")
+    if run.desired == Desired.CANCEL and not state.is_terminal:
+        return _("Cancelling: waiting for the system to confirm that the job has ended.")
+    if run.attention:
+        label = str(Attention(run.attention).label)
+        text = run.attention_text
+        return f"{label}: {text}" if text and text != label else f"{label}."
+    if state is RunState.SUBMITTED:
+        why = reasons.plain(run.queue_reason)
+        return _("The job waits in the queue. ") + why if why else _("The job waits in the queue.")
+    return str(_STATES[state])
+
+
+def _failure(run: Run) -> str:
+    label = str(Reason(run.reason).label) if run.reason else ""
+    if run.reason == Reason.EXIT_NONZERO:
+        return _("The job script ended with exit code %(code)s.") % {"code": run.exit_code}
+    if run.reason == Reason.SIGNAL:
+        return _("The job was ended by signal %(number)s.") % {"number": run.signal}
+    return f"{label}: {run.reason_text}" if run.reason_text else f"{label}."
+
+
+_STATES = {
+    RunState.DRAFT: "Not submitted yet.",
+    RunState.QUEUED: "Waiting for Centro to submit it.",
+    RunState.STAGING: "Its inputs are on their way to the system.",
+    RunState.SUBMITTING: "Being handed to the scheduler.",
+    RunState.RUNNING: "The job is running.",
+    RunState.FINISHING: "The job has ended; its logs are being collected.",
+    RunState.SUCCEEDED: "The job script ended with exit code 0.",
+}

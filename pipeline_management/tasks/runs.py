@@ -1,0 +1,24 @@
+"""Work on the runs of one system account."""
+
+from pipeline_management.services import cancellation, dispatch, finishing, polling, submission
+from pipeline_management.tasks.guard import task
+
+
+@task(dispatch.SUBMIT)
+def submit_due(account_id: int) -> None:
+    submission.submit_due(account_id)
+
+
+@task(dispatch.POLL)
+def poll_account(account_id: int) -> None:
+    polling.poll_account(account_id)
+
+
+@task(dispatch.FINISH)
+def finish_due(account_id: int) -> None:
+    finishing.finish_due(account_id)
+
+
+@task(dispatch.CANCEL)
+def cancel_due(account_id: int) -> None:
+    cancellation.cancel_due(account_id)
