@@ -14,7 +14,11 @@ $0 == nonce { listing = 1; next }
 !listing { run[$1] = $2; home[$1] = root; seen[$1] = $3 FS $4; next }
 index($0, nonce " ") == 1 { print; next }
 !($1 in run) { next }
-{ listed[$1] = 1; if (seen[$1] != $2 FS $4) { print; changed[$1] = 1 } }
+{
+  listed[$1] = 1
+  reason = $4 == "None" ? "" : substr($4, 1, 200)
+  if (seen[$1] != $2 FS reason) { print; changed[$1] = 1 }
+}
 END {
   for (job in run) {
     if ((job in listed) && !(job in changed)) continue
