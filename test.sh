@@ -41,12 +41,13 @@ root=$(pwd -P)
 python=$root/.venv/bin/python
 tests=
 lab_dir=
+scratch=
 
 # Runs on every way out. What a kill -9 of this script leaves is ended by the lab's own guard process.
 clean_up() {
     trap '' INT TERM HUP
     if [ -n "$tests" ] && kill -0 "$tests" 2>/dev/null; then
-        kill -INT "$tests" 2>/dev/null # pytest takes its fixtures down on this
+        kill -TERM "$tests" 2>/dev/null # pytest takes its fixtures down: see tests/conftest.py
         for _ in $(seq 300); do
             kill -0 "$tests" 2>/dev/null || break
             sleep 0.1
@@ -56,6 +57,7 @@ clean_up() {
     if [ -n "$lab_dir" ]; then
         "$python" -m tests.lab down --dir "$lab_dir" </dev/null
     fi
+    [ -z "$scratch" ] || rm -rf "$scratch"
 }
 trap clean_up EXIT
 trap 'exit 130' INT
@@ -120,12 +122,13 @@ TEXT
     exit 0
 }
 
-# As a job of its own (set -m), so that INT reaches it by its pid and never through the terminal alone.
+# As a job of its own (set -m), so that whatever it leaves behind can be ended with its process group.
 run_tests() {
     local with_parent=()
-    command -v setpriv >/dev/null && with_parent=(setpriv --pdeathsig INT --)
+    command -v setpriv >/dev/null && with_parent=(setpriv --pdeathsig TERM --)
+    scratch=$(mktemp -d "${TMPDIR:-/tmp}/centro-scratch-XXXXXX")
     set -m
-    "${with_parent[@]}" "$python" -m pytest "$@" </dev/null &
+    TMPDIR=$scratch "${with_parent[@]}" "$python" -m pytest "$@" </dev/null &
     tests=$!
     set +m
     wait "$tests"

@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,9 +60,13 @@ choose_environment()
 
 
 def pytest_configure() -> None:
-    """Set Django up here: pytest-django would do it before this file could choose the database."""
+    """Set Django up here: pytest-django would do it before this file could choose the database.
+
+    TERM counts as an interrupt: fixtures stop what they started also when CI or test.sh gives up.
+    """
     import django
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     django.setup()
 
 
