@@ -48,7 +48,9 @@ class Scheduler(ABC):
     job_id_variable: ClassVar[str]
     restart_variable: ClassVar[str]
     submit_errors: ClassVar[SubmitErrorPatterns]
-    find_functions: ClassVar[str]
+    find_functions: str
+    option_names: ClassVar[frozenset[str]] = frozenset()
+    """Site options that this family understands, besides ``bin_dir``."""
 
     def __init__(self, config: SchedulerConfig | None = None) -> None:
         self.config = config or SchedulerConfig()
@@ -67,7 +69,7 @@ class Scheduler(ABC):
         """The command that lists every job of ``user`` in the queue, recently ended ones included.
 
         One line a job, fields separated by ``UNIT``; field 1 is the job id, field 2 the native state,
-        field 3 the job name.
+        field 3 the job name, field 4 the reason.
         """
 
     @abstractmethod
