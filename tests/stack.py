@@ -57,7 +57,7 @@ class LiveStack:
     """One running portal with its own state folder, database and port.
 
     People and pipelines are those of the lab's site file; passwords are in
-    tests.lab.sitefile.PASSWORDS; olga is the administrator.
+    tests.lab.sitefile.PASSWORDS; olga administers the site, admin is Django's superuser.
     """
 
     def __init__(self, lab: Lab, extra_env: Mapping[str, str] | None = None) -> None:
@@ -85,6 +85,7 @@ class LiveStack:
             "CENTRO_REDIS_URL": lab.valkey.url,
             "CENTRO_VENV": sys.prefix,
             "CENTRO_SITE": str(lab.layout.site_file),
+            "CENTRO_ADMIN_PASSWORD": PASSWORDS["admin"],
             "centro_supervised": "yes",  # the start scripts: end with the process that started you
             **(extra_env or {}),
         }
@@ -104,12 +105,10 @@ class LiveStack:
             stack.close()
 
     def set_up(self) -> None:
-        """Database, static files and the lab's site."""
+        """Database, static files, administrator and the lab's site, as start.sh does it."""
         self.lab.mariadb.sql(f"CREATE DATABASE {self.database} CHARACTER SET utf8mb4")
         self.lab.valkey.ask("FLUSHALL")
-        self.manage("migrate", "--verbosity", "0")
-        self.manage("collectstatic", "--noinput", "--verbosity", "0")
-        self.manage("apply", str(self.lab.layout.site_file))
+        self.manage("prepare")
 
     def manage(self, *arguments: str, text: str | None = None) -> str:
         """Run a management command; returns stdout, StackError on a non-zero exit."""

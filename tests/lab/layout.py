@@ -131,8 +131,9 @@ class Layout:
 
     def environment(self) -> dict[str, str]:
         """The environment for the lab's commands, Slurm's clients included."""
-        return {
-            **os.environ,
+        inherited = {key: value for key, value in os.environ.items() if key != "TMPDIR"}
+        return {  # a caller's own TMPDIR is often closed to the servers' accounts
+            **inherited,
             "PATH": SEARCH_PATH,
             "SLURM_CONF": str(self.slurm_conf),
             "LC_ALL": "C.UTF-8",

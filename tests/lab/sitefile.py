@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 # person -> position in the lab's list of Unix users
 PEOPLE = {"alice": 0, "bob": 1, "dave": 2, "carol": 3}
-PASSWORDS = {name: f"{name}-lab-password" for name in (*PEOPLE, "olga")}
+PASSWORDS = {name: f"{name}-lab-password" for name in (*PEOPLE, "olga", "admin")}
 
 
 def render(lab: Lab) -> str:
@@ -127,6 +127,9 @@ def _pipelines() -> list[dict[str, Any]]:
             "sleep {{ config.seconds }}\necho slept {{ config.seconds }}\n",
             {"seconds": {"type": "integer", "minimum": 0, "maximum": 86400}},
         ),
+        # leaves its trace outside the portal, so that tests can count executions
+        _pipeline("effect", "sleep 0.{{ config.tenths }}\necho {{ run.id }} $SLURM_JOB_ID >> ../effects\n",
+                  {"tenths": {"type": "integer", "minimum": 0, "maximum": 9}}),
         _pipeline("wrong-partition", "echo never\n", queue="nowhere"),
         # a minute is the shortest limit that Slurm knows
         _pipeline("short-walltime", "echo started\nsleep 600\n", walltime="00:01:00"),
