@@ -15,17 +15,19 @@ from centro.config.reader import secrets_path
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-@register()
-def state_directory(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:
-    """E001: the state directory exists or can be made, and is writable."""
-    var = settings.CENTRO_VAR
+def driver_fault() -> str | None:
+    """One line that says what to type if MariaDB's driver cannot be loaded, else None.
+
+    Asked by the settings: Django loads the driver with the first model, before any check runs.
+    """
     try:
-        var.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return [Error(f"CENTRO_VAR: {var} cannot be made ({error.strerror})", id="centro.E001")]
-    if not os.access(var, os.W_OK | os.X_OK):
-        return [Error(f"CENTRO_VAR: {var} is not writable for this user", id="centro.E001")]
-    return []
+        import MySQLdb  # noqa: F401
+    except ImportError as error:
+        return (
+            f"MariaDB is configured but its driver is missing ({error}): type 'apt-get install "
+            "build-essential pkg-config python3-dev libmariadb-dev' as root, then ./start.sh"
+        )
+    return None
 
 
 @register(Tags.security, deploy=True)
@@ -46,10 +48,10 @@ def secrets_are_private(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def debug_stays_at_home(app_configs: Any, **_: Any) -> Sequence[CheckMessage]:
-    """E002: debug pages show settings and source, so only loopback may see them."""
+    """E001: debug pages show settings and source, so only loopback may see them."""
     from urllib.parse import urlsplit
 
     host = urlsplit(settings.CENTRO_PUBLIC_URL).hostname or ""
     if settings.DEBUG and host not in LOOPBACK:
-        return [Error(f"CENTRO_DEBUG is on while people reach Centro as {host}", id="centro.E002")]
+        return [Error(f"CENTRO_DEBUG is on while people reach Centro as {host}", id="centro.E001")]
     return []

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]  # ships no types
 
-from centro.config import Config, load
+from centro.config import Config, ConfigError, load
 
 HELLO = '{"pipeline": "hello", "name": "world"}'
 
@@ -126,8 +126,12 @@ def main(arguments: list[str] | None = None) -> int:
     waiting.add_argument("report", type=Path, help="file for the list of what is missing")
     verbs.add_parser("banner")
     options = parser.parse_args(arguments)
-    config = load()
     fault: str | None = None
+    try:
+        config = load()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
     if options.verb == "port":
         fault = port_fault(config.host, config.port)
     elif options.verb == "wait":

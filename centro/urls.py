@@ -3,7 +3,8 @@
 from importlib.util import find_spec
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, reverse_lazy
+from django.views.generic import RedirectView
 
 from centro import health, metrics
 
@@ -13,6 +14,12 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.view, name="metrics"),
+    # One door for passwords, with its throttle; the administration has none of its own.
+    path(
+        "admin/login/",
+        RedirectView.as_view(url=reverse_lazy("accounts:login"), query_string=True),
+        name="admin-login",
+    ),
     path("admin/", admin.site.urls),
 ]
 for _prefix, _module in (

@@ -49,7 +49,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     environ = os.environ if environ is None else environ
     path = secrets_path(environ)
     values = _read_secrets(path)
-    sources = {key: f"{path}: {key}" for key in values}
+    sources: dict[str, str] = {}
     faults = _merge_environment(environ, values, sources)
     if faults:
         raise ConfigError("\n".join(faults))
@@ -197,21 +197,24 @@ def _explain(error: ValidationError, sources: Mapping[str, str], path: Path) -> 
     """One line per fault, naming the source and never repeating a secret value."""
     for fault in error.errors(include_url=False, include_input=False, include_context=False):
         keys = [str(part) for part in fault["loc"]]
-        dotted = ".".join(keys)
-        source = next(
-            (sources[key] for key in (dotted, keys[0] if keys else "") if key in sources),
-            f"{path}: {dotted}" if dotted else str(path),
-        )
-        if source == f"{path}: {keys[0] if keys else ''}":
-            source = f"{path}: {dotted}"
-        elif source == DATABASE_VARIABLE and len(keys) > 1:
-            source = f"{source} ({keys[-1]})"
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
             message = f"is not a setting of Centro; known here: {', '.join(_siblings(keys))}"
         elif fault["type"] == "missing":
             message = "is missing; `python -m centro.config init` generates it"
-        yield f"{source}: {message[:1].lower() + message[1:]}"
+        elif fault["type"] == "string_pattern_mismatch":
+            message = "expected a mail address, name@host"
+        yield f"{_source(keys, sources, path)}: {message[:1].lower() + message[1:]}"
+
+
+def _source(keys: list[str], variables: Mapping[str, str], path: Path) -> str:
+    """The variable that set the value at this place (with what is below it), or file and key."""
+    for end in range(len(keys), 0, -1):
+        variable = variables.get(".".join(keys[:end]))
+        if variable:
+            rest = ".".join(keys[end:])
+            return f"{variable} ({rest})" if rest else variable
+    return f"{path}: {'.'.join(keys)}" if keys else str(path)
 
 
 def _siblings(keys: list[str]) -> list[str]:

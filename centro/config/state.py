@@ -25,11 +25,14 @@ def directory_fault(config: Config) -> str | None:
     """
     try:
         config.var.mkdir(parents=True, exist_ok=True)
-        (config.var / "log").mkdir(exist_ok=True)
+        for part in ("log", "static"):
+            (config.var / part).mkdir(exist_ok=True)
         config.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if config.run_dir.is_symlink() or config.run_dir.stat().st_uid != os.getuid():
             return f"{config.run_dir} belongs to somebody else; choose another state directory with CENTRO_VAR"
         config.run_dir.chmod(0o700)
+        if not os.access(config.var, os.W_OK | os.X_OK):
+            return f"{config.var} is not writable; choose another state directory with CENTRO_VAR"
     except OSError as error:
         return f"{error.filename}: {error.strerror}; choose another state directory with CENTRO_VAR"
     return None

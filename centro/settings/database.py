@@ -1,14 +1,15 @@
 """Database connections and the cache."""
 
+import sys
 from typing import Any
 
+from centro.checks import driver_fault
 from centro.settings.configuration import config
 
 
 def _sqlite() -> dict[str, Any]:
     """WAL lets readers and the one writer go on together; IMMEDIATE takes the write lock at BEGIN,
     so that the 20 s wait applies and no transaction fails half-way with "database is locked"."""
-    config.database_file.parent.mkdir(parents=True, exist_ok=True)
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": config.database_file,
@@ -23,6 +24,8 @@ def _sqlite() -> dict[str, Any]:
 def _mysql() -> dict[str, Any]:
     """READ COMMITTED: a worker sees what others committed; strict mode: no silent truncation.
     The session's time zone is UTC so that leases can be counted by the database's clock."""
+    if fault := driver_fault():
+        sys.exit(fault)
     return {
         "ENGINE": "django.db.backends.mysql",
         "NAME": config.database.name,
