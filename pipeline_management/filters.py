@@ -1,0 +1,123 @@
+"""The filter of runs: one set of parameters for the list page and its exports.
+
+Parameters: ``state`` (several), ``pipeline``, ``system``, ``lab``, ``submitter``, ``created_after``,
+``created_before`` (dates in the site's time zone, both inclusive), ``attention`` (``on``) and ``text``.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import django_filters as filters
+from django import forms
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Lab
+from accounts.policy import Viewer, scope_of
+from pipeline_management.choices import RunState
+from pipeline_management.models import Pipeline, Run, System
+from pipeline_management.querysets import visible_versions
+
+MAX_TEXT = 200
+
+
+def lab_choices(user: Viewer) -> QuerySet[Lab]:
+    """The labs by which the person may filter: his own, all for administrators."""
+    scope = scope_of(user)
+    return Lab.objects.all() if scope.everything else Lab.objects.filter(pk__in=scope.labs)
+
+
+def system_choices(user: Viewer) -> QuerySet[System]:
+    """The systems on which runs that the person sees may be: by account or by his labs' pipelines."""
+    if scope_of(user).everything:
+        return System.objects.all()
+    by_lab = System.objects.filter(pipeline_versions__in=visible_versions(user)).values("pk")
+    own = System.objects.visible_to(user).values("pk")
+    return System.objects.filter(Q(pk__in=by_lab) | Q(pk__in=own))
+
+
+class _ByName(filters.ModelChoiceFilter):
+    """A choice of one row by its name (or slug), among those that the person may know."""
+
+    def __init__(self, *, key: str = "name", **kwargs: Any) -> None:
+        super().__init__(to_field_name=key, null_label=None, empty_label=_("Any"), **kwargs)
+
+
+def _date_field(label: Any) -> dict[str, Any]:
+    return {"label": label, "widget": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
+
+
+def _midnight(day: date) -> datetime:
+    """The start of the day in the site's zone. Days at the ends of the calendar have no other zone."""
+    zone = UTC if day.year in (date.min.year, date.max.year) else timezone.get_current_timezone()
+    return datetime.combine(day, time.min, tzinfo=zone)
+
+
+class RunFilter(filters.FilterSet):
+    """Narrows ``queryset`` (already limited to what the person sees). Invalid values are form errors."""
+
+    state = filters.MultipleChoiceFilter(choices=RunState.choices, label=_("State"))
+    pipeline = _ByName(
+        field_name="version__pipeline",
+        label=_("Pipeline"),
+        queryset=lambda request: Pipeline.objects.visible_to(request.user),
+    )
+    system = _ByName(label=_("System"), queryset=lambda request: system_choices(request.user))
+    lab = _ByName(key="slug", label=_("Lab"), queryset=lambda request: lab_choices(request.user))
+    submitter = filters.CharFilter(
+        label=_("Submitter"), method="by_submitter", max_length=150, strip=True
+    )
+    created_after = filters.DateFilter(method="by_first_day", **_date_field(_("From")))
+    created_before = filters.DateFilter(method="by_last_day", **_date_field(_("To")))
+    attention = filters.BooleanFilter(
+        label=_("Needs attention"), method="by_attention", widget=forms.CheckboxInput
+    )
+    text = filters.CharFilter(label=_("Text"), method="by_text", max_length=MAX_TEXT, strip=True)
+
+    class Meta:
+        model = Run
+        fields: list[str] = []
+
+    def by_submitter(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
+        """Exact user name; "me" is the viewer."""
+        if value == "me" and self.request is not None:
+            return queryset.filter(submitter_id=self.request.user.pk)
+        user = get_user_model().objects.filter(username=value).values("pk")
+        return queryset.filter(submitter_id__in=user)
+
+    def by_first_day(self, queryset: QuerySet[Run], name: str, value: date) -> QuerySet[Run]:
+        """From the day's first moment. A comparison of times, unlike one of dates, can use the index."""
+        return queryset.filter(created_at__gte=_midnight(value))
+
+    def by_last_day(self, queryset: QuerySet[Run], name: str, value: date) -> QuerySet[Run]:
+        """To the day's last moment."""
+        if value >= date.max - timedelta(days=1):
+            return queryset
+        return queryset.filter(created_at__lt=_midnight(value + timedelta(days=1)))
+
+    def by_attention(self, queryset: QuerySet[Run], name: str, value: bool) -> QuerySet[Run]:
+        """Only runs with an attention flag; an unticked box filters nothing."""
+        return queryset.exclude(attention="") if value else queryset
+
+    def by_text(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
+        """Part of the name or of a reason; a whole job id or run id."""
+        found = (
+            Q(name__icontains=value)
+            | Q(reason_text__icontains=value)
+            | Q(attention_text__icontains=value)
+            | Q(job_id=value)
+        )
+        with suppress(ValueError):
+            found |= Q(pk=uuid.UUID(value))
+        return queryset.filter(found)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether any filter is set."""
+        return any(self.data.getlist(name) != [] and any(self.data.getlist(name)) for name in self.filters)

@@ -1,0 +1,105 @@
+"""Exports of runs as CSV and JSON, streamed in chunks so that their size does not matter."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Q
+
+from pipeline_management.querysets import RunQuerySet
+
+CHUNK = 1000
+_PATHS = {
+    "id": "pk",
+    "name": "name",
+    "pipeline": "version__pipeline__name",
+    "version": "version__version",
+    "lab": "lab__slug",
+    "submitter": "submitter__username",
+    "system": "system__name",
+    "source": "source",
+    "state": "state",
+    "reason": "reason",
+    "reason_text": "reason_text",
+    "exit_code": "exit_code",
+    "signal": "signal",
+    "attention": "attention",
+    "job_id": "job_id",
+    "nodes": "nodes",
+    "created_at": "created_at",
+    "submitted_at": "submitted_at",
+    "started_at": "started_at",
+    "ended_at": "ended_at",
+    "finished_at": "finished_at",
+    "configuration_sha256": "configuration_sha256",
+}
+COLUMNS = tuple(_PATHS)
+# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV injection").
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def safe_cell(value: Any) -> str:
+    """The text of a CSV cell; an apostrophe in front keeps a spreadsheet from running text as a formula."""
+    if value is None:
+        return ""
+    text = str(value)
+    is_number = isinstance(value, int)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) and not is_number else text
+
+
+def run_rows(runs: RunQuerySet) -> Iterator[dict[str, Any]]:
+    """Every run, newest first, as plain values: times as ISO 8601 in UTC, the id as text.
+
+    Read by key instead of by offset or cursor: memory stays bounded on every database, and a run that
+    arrives meanwhile is neither repeated nor does it shift the others.
+    """
+    base = runs.select_related(None).defer(None).order_by("-created_at", "-id")
+    last: tuple[datetime, Any] | None = None
+    while True:
+        page = base
+        if last is not None:
+            at, pk = last
+            page = base.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk))
+        rows = list(page.values_list(*_PATHS.values())[:CHUNK])
+        for row in rows:
+            yield dict(zip(COLUMNS, map(_plain, row), strict=True))
+        if len(rows) < CHUNK:
+            return
+        final = dict(zip(COLUMNS, rows[-1], strict=True))
+        last = (final["created_at"], final["id"])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value if value is None or isinstance(value, int | str) else str(value)
+
+
+class _Echo:
+    """A file for ``csv.writer`` that gives back what is written."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def as_csv(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """A header line, then one line per run (RFC 4180), every cell safe to open in a spreadsheet."""
+    writer = csv.writer(_Echo())
+    yield writer.writerow(COLUMNS)
+    for row in rows:
+        yield writer.writerow([safe_cell(row[name]) for name in COLUMNS])
+
+
+def as_json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """One JSON array with an object per run, one per line."""
+    separator = "[\n"
+    for row in rows:
+        yield separator + json.dumps(row, ensure_ascii=False)
+        separator = ",\n"
+    yield "[]\n" if separator == "[\n" else "\n]\n"
+
+

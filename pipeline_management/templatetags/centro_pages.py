@@ -1,0 +1,148 @@
+"""What the pages show again and again: icons, badges, times, sizes. All output is escaped."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.templatetags.static import static
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from pipeline_management.choices import HealthState, RunState
+from pipeline_management.models import Run, System
+from pipeline_management.services.presentation import explain, last_confirmation
+
+register = template.Library()
+
+_HEALTH_ICONS = {
+    HealthState.UNKNOWN: "unknown",
+    HealthState.OK: "succeeded",
+    HealthState.DEGRADED: "attention",
+    HealthState.DOWN: "failed",
+    HealthState.BLOCKED: "cancelled",
+}
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """One picture of the sprite ``static/img/icons.svg``; decoration only, hidden from screen readers."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        extra,
+        static("img/icons.svg"),
+        name,
+    )
+
+
+def state_badge_html(state: str, extra: str = "") -> SafeString:
+    """The badge of a run state: colour, icon and word together."""
+    value = RunState(state)
+    return format_html(
+        '<span class="badge-state tone-{} {}" data-state="{}">{}{}</span>',
+        value.colour,
+        extra,
+        value.value,
+        icon(value.value),
+        value.label,
+    )
+
+
+@register.simple_tag
+def state_badge(run: Run | str, extra: str = "") -> SafeString:
+    """The badge of a run's state, or of a state's name."""
+    return state_badge_html(run if isinstance(run, str) else run.state, extra)
+
+
+@register.simple_tag
+def health_badge(system: System) -> SafeString:
+    """The badge of a system's health; a disabled system says so instead."""
+    if not system.enabled:
+        return format_html(
+            '<span class="badge-state tone-secondary">{}{}</span>', icon("cancelled"), _("Disabled")
+        )
+    health = HealthState(system.health)
+    return format_html(
+        '<span class="badge-state tone-{}" data-health="{}">{}{}</span>',
+        health.colour,
+        health.value,
+        icon(_HEALTH_ICONS[health]),
+        health.label,
+    )
+
+
+def moment_html(at: datetime | None, style: str = "local") -> SafeString:
+    """A ``<time>`` element in UTC; a script rewrites it in the viewer's zone ("local") or as age ("ago")."""
+    if at is None:
+        return format_html('<span class="quiet">{}</span>', "–")
+    utc = at.astimezone(UTC)
+    text = f"{date_format(utc, 'j M Y, H:i:s')} UTC"
+    return format_html(
+        '<time datetime="{}" title="{}" data-time="{}">{}</time>',
+        utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        utc.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        style,
+        text,
+    )
+
+
+@register.simple_tag
+def moment(at: datetime | None, style: str = "local") -> SafeString:
+    """See ``moment_html``."""
+    return moment_html(at, style)
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Seconds as "2 d 3 h", "4 h 05 min", "3 min 20 s" or "12 s"."""
+    if seconds is None:
+        return "–"
+    total = max(0, int(seconds))
+    days, rest = divmod(total, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, left = divmod(rest, 60)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {left:02d} s" if minutes else f"{left} s"
+
+
+@register.filter
+def pretty_json(value: Any) -> str:
+    """A JSON value indented by two, in the order of its keys."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@register.simple_tag
+def centro_version() -> str:
+    """The installed version, or nothing where it is not known."""
+    return str(getattr(settings, "CENTRO_VERSION", ""))
+
+
+@register.simple_tag
+def freshness(run: Run, now: datetime) -> str:
+    """A class name: "is-stale" for an open run that nothing has confirmed for over three polls."""
+    if RunState(run.state).is_terminal or run.state == RunState.QUEUED:
+        return ""
+    at, _source = last_confirmation(run)
+    allowed = max(30, 3 * run.system.poll_interval)
+    return "is-stale" if at is None or (now - at).total_seconds() > allowed else ""
+
+
+@register.simple_tag
+def confirmed(run: Run) -> SafeString:
+    """The age of the last confirmation of an open run; nothing for a run that has ended."""
+    at, _source = last_confirmation(run)
+    return moment_html(at, "ago") if at else SafeString("")
+
+
+@register.simple_tag
+def why(run: Run) -> str:
+    """One sentence: why the run waits, or how it ended."""
+    return explain(run)

@@ -1,0 +1,116 @@
+"""One run: its page, the live part of it, its output, and cancelling it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from pipeline_management.choices import TERMINAL_STATES, Desired, RunState
+from pipeline_management.errors import NotAllowed
+from pipeline_management.models import Run, System
+from pipeline_management.policy import may_cancel, may_submit
+from pipeline_management.services.cancellation import request_cancel
+from pipeline_management.services.logs import STREAMS
+from pipeline_management.services.presentation import explain, last_confirmation
+from pipeline_management.timeline import timeline
+from pipeline_management.views.access import PageRequest, page, visible_run
+from pipeline_management.views.live import fragment, marked
+from pipeline_management.views.output import output_context
+
+
+def _live(request: PageRequest, run: Run) -> dict[str, Any]:
+    """What changes while the run goes on; three queries, none of them to the system."""
+    confirmed_at, source = last_confirmation(run)
+    open_ = RunState(run.state) not in TERMINAL_STATES
+    return {
+        "run": run,
+        "open": open_,
+        "cancelling": open_ and run.desired == Desired.CANCEL,
+        "confirmed_at": confirmed_at,
+        "confirmed_source": source,
+        "explanation": explain(run),
+        "entries": timeline(run, run.events.order_by("seq")),
+        "attempts": list(run.attempts.order_by("number")),
+        "may_cancel": open_ and run.desired != Desired.CANCEL and may_cancel(request.user, run),
+        "may_submit": may_submit(request.user),
+        "elapsed": _elapsed(run),
+        "now": timezone.now(),
+    }
+
+
+def _elapsed(run: Run) -> float | None:
+    """Seconds that the job ran; nothing while it runs, where a script counts on."""
+    if run.started_at is None or run.ended_at is None:
+        return None
+    return (run.ended_at - run.started_at).total_seconds()
+
+
+@page()
+def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """The whole page; the output is fetched by the browser afterwards."""
+    run = visible_run(request, pk, with_texts=True)
+    live, _mark = marked(request, "runs/live.html", _live(request, run))
+    context = {
+        "run": run,
+        "live_html": live,
+        "configuration": json.dumps(run.configuration, indent=2, ensure_ascii=False),
+        "resources": [(key, value) for key, value in run.resources.items() if value is not None],
+        "streams": STREAMS,
+        "may_see_system": System.objects.visible_to(request.user).filter(pk=run.system_id).exists(),
+    }
+    return render(request, "runs/detail.html", context)
+
+
+@page()
+def status(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """The live part of the run's page; 204 while the page shows it already."""
+    return fragment(request, "runs/live.html", _live(request, visible_run(request, pk)))
+
+
+@page()
+def log(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """The end of one output stream (``?stream=``), or what follows ``?offset=``; 400 for a wrong value."""
+    run = visible_run(request, pk)
+    stream = request.GET.get("stream", STREAMS[0])
+    if stream not in STREAMS:
+        return _wrong(_("stream: expected one of %(names)s") % {"names": ", ".join(STREAMS)})
+    given = request.GET.get("offset", "")
+    if given and not (given.isascii() and given.isdigit() and len(given) <= 18):
+        return _wrong(_("offset: expected a number of bytes"))
+    context = output_context(run, stream, int(given) if given else None)
+    if not request.htmx:
+        return render(request, "runs/log_page.html", {**context, "streams": STREAMS})
+    return render(request, "runs/log_more.html" if given else "runs/log.html", context)
+
+
+def _wrong(sentence: str) -> HttpResponse:
+    return HttpResponse(sentence + "\n", status=400, content_type="text/plain; charset=utf-8")
+
+
+@page("GET", "HEAD", "POST")
+def cancel(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """GET: ask back (without scripts). POST: ask for the run's end. 403 for those who may not."""
+    run = visible_run(request, pk)
+    if not may_cancel(request.user, run):
+        raise PermissionDenied
+    if request.method != "POST":
+        return render(request, "runs/cancel.html", {"run": run, "open": RunState(run.state) not in TERMINAL_STATES})
+    try:
+        run = request_cancel(
+            run=run, user=request.user, address=request.META.get("REMOTE_ADDR")
+        )
+    except NotAllowed as error:
+        raise PermissionDenied(error.message) from error
+    if RunState(run.state) in TERMINAL_STATES and run.state != RunState.CANCELLED:
+        messages.info(request, _("The run had ended before; there is nothing to cancel."))
+    else:
+        messages.success(request, _("The run is being cancelled."))
+    return redirect("run-detail", pk=run.pk)

@@ -1,0 +1,268 @@
+"""The submission page: the same checks as the API, the text kept on every error, usable without scripts."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from pipeline_management.choices import RunSource
+from pipeline_management.errors import (
+    Conflict,
+    DomainError,
+    InvalidRequest,
+    NotAllowed,
+    Problem,
+    TooLarge,
+)
+from pipeline_management.forms.submit import SubmitForm
+from pipeline_management.models import PipelineVersion, Run
+from pipeline_management.policy import may_submit
+from pipeline_management.querysets import visible_versions
+from pipeline_management.services import intake
+from pipeline_management.services.validation import with_places
+from pipeline_management.views.access import PageRequest, page
+
+ACTIONS = ("submit", "check", "format", "example")
+EXCERPT = 100
+CURL_TEXT_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A problem with the line of the text in which it was found, cut around the column."""
+
+    problem: Problem
+    excerpt: str = ""
+    caret: str = ""
+
+
+@page("GET", "HEAD", "POST")
+def submit(request: PageRequest) -> HttpResponseBase:
+    """GET: the editor, filled from ``?run=`` (again) or ``?pipeline=`` (its example). POST: an action."""
+    if request.method != "POST":
+        return _page(request, SubmitForm(user=request.user, initial=_initial(request)))
+    form = SubmitForm(request.POST, request.FILES, user=request.user)
+    if not may_submit(request.user):
+        return _page(request, form, status=403)
+    action = request.POST.get("action", "submit")
+    handlers = {"submit": _submit, "check": _check, "format": _format, "example": _example}
+    handler = handlers.get(action)
+    if handler is None:
+        problem = Problem("action", f"Expected one of {', '.join(ACTIONS)}, not {action[:40]!r}.")
+        return _refuse(request, form, [problem], form.text())
+    return handler(request, form)
+
+
+def _initial(request: PageRequest) -> dict[str, Any]:
+    """What the editor starts with; an unknown or invisible run is 404, an unknown pipeline no example."""
+    run_id = request.GET.get("run")
+    if run_id:
+        return _of_run(request, run_id)
+    version = _version(request, request.GET.get("pipeline", ""))
+    if version is None:
+        return {}
+    return {"pipeline": str(version), "configuration": _example_text(version)}
+
+
+def _of_run(request: PageRequest, run_id: str) -> dict[str, Any]:
+    try:
+        key = uuid.UUID(run_id)
+    except ValueError as error:
+        raise Http404 from error
+    run = Run.objects.visible_to(request.user).select_related("version__pipeline").filter(pk=key).first()
+    if run is None:
+        raise Http404
+    configuration = run.configuration
+    named = "pipeline" in configuration
+    return {
+        "pipeline": "" if named else str(run.version),
+        "configuration": json.dumps(configuration, indent=2, ensure_ascii=False),
+    }
+
+
+def _version(request: PageRequest, reference: str) -> PipelineVersion | None:
+    """The version that ``name``, ``name@version`` or ``name@latest`` means, if the viewer may run it."""
+    name, _at, wanted = reference.partition("@")
+    versions = visible_versions(request.user).filter(pipeline__name=name).order_by("-sort_key")
+    if wanted == "development":
+        return versions.filter(is_development=True).first()
+    if wanted and wanted != "latest":
+        return versions.filter(version=wanted).first()
+    return versions.filter(is_development=False).first() or versions.first()
+
+
+def _example_text(version: PipelineVersion) -> str:
+    return json.dumps(version.example, indent=2, ensure_ascii=False) if version.example else "{\n}\n"
+
+
+def _prepare(request: PageRequest, form: SubmitForm) -> tuple[intake.PreparedRun, str]:
+    """The checked run and the text it came from; raises ``DomainError`` of every kind."""
+    body = form.body()
+    document = intake.parse_document(body)
+    text = body.decode("utf-8-sig")
+    chosen = form.cleaned_data.get("pipeline") if form.is_valid() else None
+    if "pipeline" in form.errors:
+        raise InvalidRequest([Problem("pipeline", _("Choose one of the pipelines in the list."))])
+    if chosen and "pipeline" in document:
+        _agree(request, chosen, document["pipeline"], text)
+    prepared = intake.prepare(
+        user=request.user, document=document, text=text, pipeline=chosen or None
+    )
+    return prepared, text
+
+
+def _agree(request: PageRequest, chosen: str, named: Any, text: str) -> None:
+    """Refuse a form whose list says one pipeline and whose JSON another: neither is silently dropped."""
+    if isinstance(named, str) and _version(request, named) == _version(request, chosen):
+        return
+    message = _(
+        'The list says %(chosen)s, the JSON says %(named)s: choose "As the JSON says", or take the key '
+        "out of the JSON."
+    ) % {"chosen": chosen, "named": json.dumps(named, ensure_ascii=False)[:80]}
+    raise InvalidRequest(with_places([Problem("pipeline_twice", message, "/pipeline")], text))
+
+
+def _submit(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
+    try:
+        prepared, _text = _prepare(request, form)
+        run, created = intake.create_run(
+            user=request.user,
+            prepared=prepared,
+            source=RunSource.PAGE,
+            idempotency_key=_once(form, prepared),
+            address=request.META.get("REMOTE_ADDR"),
+        )
+    except DomainError as error:
+        return _answer(request, form, error)
+    if created:
+        messages.success(request, _("The run is on its way. This page follows it."))
+    else:
+        messages.info(request, _("This form was sent before; here is its run."))
+    return redirect("run-detail", pk=run.pk)
+
+
+def _once(form: SubmitForm, prepared: intake.PreparedRun) -> str:
+    """The same for a double click or a reload, another for a form that was changed and sent again."""
+    return f"page:{form.once()}:{prepared.request_sha256[:32]}"
+
+
+def _check(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
+    """What submitting would do, without doing it."""
+    try:
+        prepared, text = _prepare(request, form)
+    except DomainError as error:
+        return _answer(request, form, error)
+    context = {
+        "prepared": prepared,
+        "warnings": _faults(prepared.warnings, text),
+        "curl": _curl(request, prepared),
+        "resources": [(key, value) for key, value in prepared.resources.items() if value is not None],
+    }
+    if request.htmx:
+        return render(request, "submit/result.html", context)
+    return _page(request, _rebound(request, form, text), context=context)
+
+
+def _format(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
+    """The text indented by two; refused with the reasons while it is not valid JSON."""
+    try:
+        document = intake.parse_document(form.body())
+    except DomainError as error:
+        return _answer(request, form, error)
+    return _new_text(request, form, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def _example(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
+    """The example of the chosen pipeline in place of the text."""
+    version = _version(request, request.POST.get("pipeline", ""))
+    if version is None:
+        problem = Problem("pipeline", _("Choose the pipeline whose example you want, then load it."))
+        return _refuse(request, form, [problem], form.text())
+    return _new_text(request, form, _example_text(version))
+
+
+def _new_text(request: PageRequest, form: SubmitForm, text: str) -> HttpResponseBase:
+    if request.accepts("text/html"):
+        return _page(request, _rebound(request, form, text))
+    return JsonResponse({"text": text})
+
+
+def _answer(request: PageRequest, form: SubmitForm, error: DomainError) -> HttpResponseBase:
+    text = form.body().decode("utf-8", "replace").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+    problems = error.problems if isinstance(error, InvalidRequest) else [Problem("", error.message)]
+    status = 400
+    for kind, code in ((TooLarge, 413), (NotAllowed, 403), (Conflict, 409)):
+        if isinstance(error, kind):
+            status = code
+    return _refuse(request, form, problems, text, status=status)
+
+
+def _refuse(
+    request: PageRequest, form: SubmitForm, problems: list[Problem], text: str, *, status: int = 400
+) -> HttpResponseBase:
+    faults = _faults(problems, text)
+    if request.htmx:
+        return render(request, "submit/result.html", {"faults": faults})
+    if not request.accepts("text/html"):
+        return JsonResponse({"errors": [problem.as_dict() for problem in problems]}, status=status)
+    return _page(request, _rebound(request, form, text), context={"faults": faults}, status=status)
+
+
+def _faults(problems: list[Problem], text: str) -> list[Fault]:
+    lines = text.split("\n") if len(text) <= intake.MAX_BODY else []
+    return [_fault(problem, lines) for problem in problems]
+
+
+def _fault(problem: Problem, lines: list[str]) -> Fault:
+    if problem.line is None or not 1 <= problem.line <= len(lines):
+        return Fault(problem)
+    line = lines[problem.line - 1].rstrip("\r").replace("\t", " ")
+    column = max(1, problem.column or 1)
+    start = max(0, column - 1 - EXCERPT // 2)
+    return Fault(problem, line[start : start + EXCERPT], " " * (column - 1 - start) + "^")
+
+
+def _rebound(request: PageRequest, form: SubmitForm, text: str) -> SubmitForm:
+    """The same form with ``text`` in the editor. An uploaded file is in the text by now."""
+    initial = {
+        "pipeline": request.POST.get("pipeline", ""),
+        "configuration": text,
+        "token": form.once(),
+    }
+    return SubmitForm(user=request.user, initial=initial)
+
+
+def _curl(request: PageRequest, prepared: intake.PreparedRun | None = None) -> dict[str, str]:
+    """The API request that does the same; with the configuration in it where that is short."""
+    base = settings.CENTRO_PUBLIC_URL or request.build_absolute_uri("/")
+    url = f"{str(base).rstrip('/')}/api/v1/new-run/"
+    head = (
+        f"curl --user {request.user.get_username()} \\\n"
+        "  --header 'Content-Type: application/json' \\\n"
+    )
+    if prepared is None:
+        return {"command": f"{head}  --data-binary @config.json \\\n  {url}", "url": url}
+    named = {"pipeline": str(prepared.version), **prepared.configuration}
+    text = json.dumps(named, indent=2, ensure_ascii=False)
+    if len(text) > CURL_TEXT_LIMIT:
+        return _curl(request)
+    return {"command": f"{head}  --data-binary @- \\\n  {url} <<'JSON'\n{text}\nJSON", "url": url}
+
+
+def _page(
+    request: PageRequest,
+    form: SubmitForm,
+    *,
+    context: dict[str, Any] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    extra = {"form": form, "may_submit": may_submit(request.user), "curl": _curl(request)}
+    return render(request, "submit/page.html", {**extra, **(context or {})}, status=status)
