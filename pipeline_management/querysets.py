@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models import Q
 
-from accounts.policy import Viewer, scope_of
+from accounts.policy import Scope, Viewer, scope_of
 from pipeline_management.choices import OPEN_STATES
 
 if TYPE_CHECKING:
@@ -48,11 +48,13 @@ class PipelineQuerySet(models.QuerySet["Pipeline"]):
         ).distinct()
 
 
-def visible_versions(user: Viewer) -> models.QuerySet[PipelineVersion]:
-    """Pipeline versions that the person's labs may run."""
+def visible_versions(
+    user: Viewer, scope: Scope | None = None
+) -> models.QuerySet[PipelineVersion]:
+    """Pipeline versions that the person's labs may run. ``scope``, when already known, saves a query."""
     from pipeline_management.models import PipelineVersion  # circular with the models module
 
-    scope = scope_of(user)
+    scope = scope or scope_of(user)
     versions = PipelineVersion.objects.select_related("pipeline")
     if scope.everything:
         return versions

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.models import Lab
 from accounts.policy import Scope, scope_of
@@ -46,7 +46,9 @@ def resolve(user: User, document: dict[str, Any], pipeline: str | None = None) -
     if not scope.everything and not scope.labs:
         raise NotAllowed("You are not a member of any lab; ask an administrator to add you to one.")
     result = Resolution()
-    _find_version(result, user, pipeline or _word(result, document, "pipeline", required=True))
+    _find_version(
+        result, user, scope, pipeline or _word(result, document, "pipeline", required=True)
+    )
     lab, system = _word(result, document, "lab"), _word(result, document, "system")
     if result.version is not None:
         if _is_readable(result, "/lab"):
@@ -78,7 +80,7 @@ def _is_readable(result: Resolution, pointer: str) -> bool:
 # --- pipeline ---------------------------------------------------------------------------------
 
 
-def _find_version(result: Resolution, user: User, reference: str | None) -> None:
+def _find_version(result: Resolution, user: User, scope: Scope, reference: str | None) -> None:
     if reference is None:
         return
     result.reference = reference
@@ -87,7 +89,9 @@ def _find_version(result: Resolution, user: User, reference: str | None) -> None
         message = f"pipeline is {shown(reference)}; expected name or name@version."
         result.complain("pipeline", message, "/pipeline")
         return
-    versions = visible_versions(user).filter(pipeline__name=name).order_by("-sort_key", "-pk")
+    versions = (
+        visible_versions(user, scope).filter(pipeline__name=name).order_by("-sort_key", "-pk")
+    )
     wanted = wanted or LATEST
     if wanted == LATEST:
         chosen = versions.filter(is_development=False).first()
@@ -191,40 +195,40 @@ def _expected(labs: list[Lab]) -> str:
 def _find_system(
     result: Resolution, user: User, version: PipelineVersion, wanted: str | None
 ) -> None:
+    """The first of the version's systems on which there is an account: the person's own before the one
+    for everybody."""
+    rows = (
+        SystemAccount.objects.filter(
+            Q(user=user) | Q(user__isnull=True),
+            system__enabled=True,
+            system__pipeline_systems__version=version,
+        )
+        .select_related("system")
+        .annotate(position=F("system__pipeline_systems__position"))
+    )
+    accounts = [row for row in rows if wanted in (None, row.system.name)]
+    if accounts:
+        best = min(accounts, key=lambda row: (row.position, row.system_id, row.user_id is None))
+        result.system, result.account = best.system, best
+    else:
+        _explain_no_system(result, version, wanted)
+
+
+def _explain_no_system(result: Resolution, version: PipelineVersion, wanted: str | None) -> None:
     rows = PipelineSystem.objects.filter(version=version).select_related("system")
     systems = [row.system for row in rows.order_by("position", "pk")]
-    enabled = [system for system in systems if system.enabled]
-    if wanted is not None:
-        named = next((system for system in systems if system.name == wanted), None)
-        if named is None or not named.enabled:
-            why = "is switched off at present" if named else f"is not one on which {version} runs"
-            names = [system.name for system in enabled]
-            expected = f"expected {one_of(names)}" if names else "all its systems are switched off"
-            message = f"The system {shown(wanted)} {why}; {expected}."
-            result.complain("system", message, "/system")
-            return
-        enabled = [named]
+    enabled = [system.name for system in systems if system.enabled]
     if not enabled:
         result.complain("system", f"{version} has no system that is switched on.", "")
-        return
-    accounts = _accounts(user, enabled)
-    for system in enabled:
-        if system.pk in accounts:
-            result.system, result.account = system, accounts[system.pk]
-            return
-    names = [system.name for system in enabled]
-    message = f"You have no account on {one_of(names)}: ask an administrator to add one."
-    result.complain("account", message, "/system" if wanted else "")
-
-
-def _accounts(user: User, systems: list[System]) -> dict[int, SystemAccount]:
-    """The account per system that acts for the person: his own before the one for everybody."""
-    found: dict[int, SystemAccount] = {}
-    rows = SystemAccount.objects.filter(Q(user=user) | Q(user__isnull=True), system__in=systems)
-    for account in rows.order_by("pk"):
-        if account.system_id not in found or account.user_id is not None:
-            found[account.system_id] = account
-    return found
+    elif wanted is None or wanted in enabled:
+        names = one_of([wanted] if wanted else enabled)
+        message = f"You have no account on {names}: ask an administrator to add one."
+        result.complain("account", message, "/system" if wanted else "")
+    else:
+        is_off = any(system.name == wanted for system in systems)
+        why = "is switched off at present" if is_off else f"is not one on which {version} runs"
+        message = f"The system {shown(wanted)} {why}; expected {one_of(enabled)}."
+        result.complain("system", message, "/system")
 
 
 def work_directory(system: System, account: SystemAccount) -> str:
