@@ -77,7 +77,8 @@ class SlurmScheduler(Scheduler):
         return (*fixed, "-h", "-a", "-r", "-t", "all", "-u", user, "-o", layout)
 
     def parse_active(self, text: str, exit_code: int, error_text: str) -> list[JobInfo]:
-        if exit_code != 0:
+        # a user name that cannot be resolved is an empty list with exit code 0 (measured)
+        if exit_code != 0 or "squeue: error:" in error_text:
             raise SchedulerSilent(error_text or f"squeue ended with exit code {exit_code}", exit_code)
         return parse_queue(text)
 

@@ -147,27 +147,34 @@ Left out on purpose: what changes whose job it is, where its files go, its name,
 and dependencies (one on an id that the controller has forgotten counts as satisfied, measured).
 """
 
+# squeue exits 0 with an empty list for a user name that cannot be resolved (measured), so its messages
+# count as well. scancel with filters calls a job "Invalid" that has ended.
 FIND_FUNCTIONS = r"""
-centro_find() {
-  _centro_list=$(LC_ALL=C SLURM_BITSTR_LEN=0 timeout 60 "${CENTRO_BIN:+$CENTRO_BIN/}squeue" -h -a -r -t all \
-    -u "${CENTRO_USER:-$(id -un)}" --name="$1" -o '%i|%j' </dev/null) || return 1
-  printf '%s\n' "$_centro_list" | while IFS='|' read -r _centro_id _centro_name; do
+centro_named() { # NAME: ids from lines "id|name" whose name is exactly that
+  while IFS='|' read -r _centro_id _centro_name; do
     [ "$_centro_name" = "$1" ] && printf '%s\n' "$_centro_id"
   done
   return 0
+}
+centro_find() {
+  _centro_out=$(LC_ALL=C timeout 60 "${CENTRO_BIN:+$CENTRO_BIN/}squeue" -h -a -r -t all \
+    -u "${CENTRO_USER:-$(id -un)}" --name="$1" -o '%i|%j' </dev/null 2>&1) && \
+    case $_centro_out in *'squeue: error:'*) false;; esac || {
+    printf '%s\n' "$_centro_out" >&2; return 1; }
+  printf '%s\n' "$_centro_out" | centro_named "$1"
 }
 centro_find_past() {
-  _centro_list=$(LC_ALL=C timeout 20 "${CENTRO_BIN:+$CENTRO_BIN/}sacct" -n -X -P -D --name="$1" \
+  _centro_out=$(LC_ALL=C timeout 20 "${CENTRO_BIN:+$CENTRO_BIN/}sacct" -n -X -P -D --name="$1" \
     -u "${CENTRO_USER:-$(id -un)}" -S now-7days -E now+365days -o JobIDRaw,JobName </dev/null 2>&1) || {
-    case $_centro_list in *'accounting storage is disabled'*) return 0;; esac
-    printf '%s\n' "$_centro_list" >&2; return 1; }
-  printf '%s\n' "$_centro_list" | while IFS='|' read -r _centro_id _centro_name; do
-    [ "$_centro_name" = "$1" ] && printf '%s\n' "$_centro_id"
-  done
-  return 0
+    case $_centro_out in *'accounting storage is disabled'*) return 0;; esac
+    printf '%s\n' "$_centro_out" >&2; return 1; }
+  printf '%s\n' "$_centro_out" | centro_named "$1"
 }
 centro_cancel() {
-  LC_ALL=C timeout 60 "${CENTRO_BIN:+$CENTRO_BIN/}scancel" --name="$1" \
-    --user="${CENTRO_USER:-$(id -un)}" "$2" </dev/null
+  _centro_out=$(LC_ALL=C timeout 60 "${CENTRO_BIN:+$CENTRO_BIN/}scancel" --name="$1" \
+    --user="${CENTRO_USER:-$(id -un)}" "$2" </dev/null 2>&1) && return 0
+  case $_centro_out in *'Invalid job id'*|*'already complet'*) return 0;; esac
+  printf '%s\n' "$_centro_out" >&2
+  return 1
 }
 """
