@@ -12,18 +12,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import TOKEN_PREFIX, ApiToken, hash_token, new_token
+from accounts.signals import acted
 
 MAX_TOKENS = 100
 USE_INTERVAL = timedelta(minutes=1)  # how exactly the last use is recorded
 
 
 def create_token(
-    user: User, name: str, expires_at: datetime | None = None
+    user: User, name: str, expires_at: datetime | None = None, *, address: str | None = None
 ) -> tuple[ApiToken, str]:
     """A new token of the person and its text, which is not kept and cannot be shown again.
 
-    ``expires_at`` is an aware time in the future or None for a token that does not expire. Raises
-    ``ValidationError`` with the field's name for a bad or used name, a past time, or too many tokens.
+    ``expires_at`` is an aware time in the future or None for a token that does not expire; ``address``
+    is the client's, for the audit trail. Raises ``ValidationError`` with the field's name for a bad or used name, a past time, or too many tokens.
     """
     name = name.strip()
     if not name or len(name) > 100 or not name.isprintable():
@@ -42,16 +43,22 @@ def create_token(
                 hint=text[: len(TOKEN_PREFIX) + 4],
                 expires_at=expires_at,
             )
+            acted.send(User, user=user, action="token.create", target=name, address=address)
     except IntegrityError:
         message = _("You have a token of this name already; choose another name or revoke that one.")
         raise ValidationError({"name": message}) from None
     return token, text
 
 
-def revoke_token(*, user: User, token_id: int) -> bool:
-    """Revoke one of the person's own tokens; False if there is no such token of his."""
-    deleted, _by_model = ApiToken.objects.filter(user=user, pk=token_id).delete()
-    return bool(deleted)
+def revoke_token(*, user: User, token_id: int, address: str | None = None) -> str | None:
+    """Revoke one of the person's own tokens; its name, or None if there is no such token of his."""
+    with transaction.atomic():
+        token = ApiToken.objects.filter(user=user, pk=token_id).first()
+        if token is None:
+            return None
+        token.delete()
+        acted.send(User, user=user, action="token.revoke", target=token.name, address=address)
+        return token.name
 
 
 def find_token(text: str) -> ApiToken | None:

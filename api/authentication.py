@@ -27,33 +27,29 @@ def _refuse(message: str) -> NoReturn:
     raise AuthenticationFailed(message)
 
 
-class HeaderAuthentication(BaseAuthentication):
-    """``Basic name:password``, ``Bearer cto_…`` or ``Token cto_…``.
+def _header(request: Request) -> tuple[str | None, str]:
+    """The scheme in lower case and the rest of the Authorization header; (None, "") without one."""
+    header = request.META.get("HTTP_AUTHORIZATION")
+    if header is None:
+        return None, ""
+    if len(header) > MAX_HEADER:
+        _refuse("The Authorization header is too long.")
+    scheme, _, value = header.strip().partition(" ")
+    return scheme.lower(), value.strip()
 
-    ``request.auth`` becomes the token, or None for a password. A header that is there and wrong is
-    always refused, also when a session would do.
-    """
 
-    def authenticate(self, request: Request) -> tuple[User, ApiToken | None] | None:
-        """The person and the token, or None without the header.
+class PasswordAuthentication(BaseAuthentication):
+    """``Basic name:password``. A header that is there and wrong is refused, also where a session would do."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        """The person, or None for another or no header.
 
         Raises ``AuthenticationFailed`` (401) and ``accounts.throttle.Throttled`` (429).
         """
-        header = request.META.get("HTTP_AUTHORIZATION")
-        if header is None:
+        scheme, value = _header(request)
+        if scheme != "basic":
             return None
-        if len(header) > MAX_HEADER:
-            _refuse("The Authorization header is too long.")
-        scheme, _, value = header.strip().partition(" ")
-        value = value.strip()
-        if scheme.lower() == "basic":
-            return self._basic(value, request.META.get("REMOTE_ADDR", "")), None
-        if scheme.lower() in ("bearer", "token"):
-            token = find_token(value)
-            if token is None:
-                _refuse("The token is unknown, revoked or expired.")
-            return token.user, token
-        _refuse("The Authorization header must be “Basic …”, “Bearer cto_…” or “Token cto_…”.")
+        return self._basic(value, request.META.get("REMOTE_ADDR", "")), None
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge that comes with 401."""
@@ -79,14 +75,38 @@ class HeaderAuthentication(BaseAuthentication):
         return user
 
 
-class HeaderScheme(OpenApiAuthenticationExtension):
-    """Both forms of the header for the OpenAPI description."""
+class TokenAuthentication(BaseAuthentication):
+    """``Bearer cto_…`` or ``Token cto_…``; ``request.auth`` becomes the token. Comes last of the headers:
+    any scheme that is left is refused."""
 
-    target_class = HeaderAuthentication
-    name = ["basicAuth", "tokenAuth"]
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        """The person and the token, or None without a header. Raises ``AuthenticationFailed`` (401)."""
+        scheme, value = _header(request)
+        if scheme is None or scheme == "basic":
+            return None
+        if scheme not in ("bearer", "token"):
+            _refuse("The Authorization header must be “Basic …”, “Bearer cto_…” or “Token cto_…”.")
+        token = find_token(value)
+        if token is None:
+            _refuse("The token is unknown, revoked or expired.")
+        return token.user, token
 
-    def get_security_definition(self, auto_schema: object) -> list[dict[str, str]]:
-        return [
-            {"type": "http", "scheme": "basic"},
-            {"type": "http", "scheme": "bearer", "bearerFormat": "cto_…"},
-        ]
+    def authenticate_header(self, request: Request) -> str:
+        """The challenge that comes with 401."""
+        return REALM
+
+
+class PasswordScheme(OpenApiAuthenticationExtension):
+    target_class = PasswordAuthentication
+    name = "basicAuth"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "basic"}
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    target_class = TokenAuthentication
+    name = "tokenAuth"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "cto_…"}

@@ -5,3 +5,10 @@ class PipelineManagementConfig(AppConfig):
     name = "pipeline_management"
     verbose_name = "Pipelines and runs"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Write down what people do to their own access: accounts cannot import from up here."""
+        from accounts.signals import acted
+        from pipeline_management.services import audit
+
+        acted.connect(audit.record_access, dispatch_uid="audit")

@@ -5,7 +5,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "api.authentication.HeaderAuthentication",
+        "api.authentication.PasswordAuthentication",
+        "api.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -22,6 +23,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "RunState": "api.v1.serializers.RUN_STATES",
+        "RunSource": "api.v1.serializers.RUN_SOURCES",
+        "LogSource": "api.v1.serializers.LOG_SOURCES",
+        "ConfirmationSource": "api.v1.serializers.CONFIRMATION_SOURCES",
+        "HealthState": "api.v1.serializers.HEALTH_STATES",
+    },
 }
 
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"

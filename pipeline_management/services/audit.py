@@ -26,3 +26,10 @@ def record(
         address=address,
         data=data or {},
     )
+
+
+def record_access(
+    sender: object, user: AbstractBaseUser, action: str, target: str, address: str | None, **_: Any
+) -> None:
+    """Receiver of ``accounts.signals.acted``: what a person did to his own access."""
+    record(user, action, target, address=address)

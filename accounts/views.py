@@ -1,0 +1,117 @@
+"""Log-in, log-out, the own password, the own access tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import services
+from accounts.forms import ChangePasswordForm, LoginForm, TokenForm
+from accounts.models import ApiToken
+from accounts.signals import acted
+
+_LARGEST = 2**63 - 1  # of a primary key; a larger number is an error in the database's driver
+
+
+def _address(request: HttpRequest) -> str | None:
+    return request.META.get("REMOTE_ADDR") or None
+
+
+class LoginView(auth.LoginView):
+    """The log-in page. Too many wrong passwords: 429 with Retry-After."""
+
+    template_name = "accounts/login.html"
+    authentication_form = LoginForm
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        response = super().form_invalid(form)
+        if form.retry_after is not None:
+            response.status_code = 429
+            response["Retry-After"] = str(form.retry_after)
+        return response
+
+
+class ChangePasswordView(auth.PasswordChangeView):
+    """Change the own password. Other sessions end; tokens go on."""
+
+    template_name = "accounts/password.html"
+    form_class = ChangePasswordForm
+    success_url = reverse_lazy("accounts:password")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        user = self.request.user
+        acted.send(
+            User,
+            user=user,
+            action="password.change",
+            target=user.get_username(),
+            address=_address(self.request),
+        )
+        messages.success(self.request, _("Your password is changed."))
+        return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@never_cache
+def tokens(request: HttpRequest) -> HttpResponse:
+    """The person's tokens; POST makes one and shows its text, once, in the answer itself."""
+    form = TokenForm(request.POST or None)
+    text = None
+    if request.method == "POST" and form.is_valid():
+        text = _create(request, form)
+        if text is not None:
+            form = TokenForm()
+    context = {
+        "form": form,
+        "text": text,
+        "tokens": ApiToken.objects.filter(user_id=request.user.pk),
+        "host": request.get_host().partition(":")[0],
+        "base": request.build_absolute_uri("/").rstrip("/"),
+    }
+    return render(request, "accounts/tokens.html", context, status=400 if form.errors else 200)
+
+
+def _person(request: HttpRequest) -> User:
+    """The logged-in user of a view behind ``login_required``."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def _create(request: HttpRequest, form: TokenForm) -> str | None:
+    try:
+        _token, text = services.create_token(
+            _person(request), form.cleaned_data["name"], form.expires_at, address=_address(request)
+        )
+    except ValidationError as error:
+        for name, found in error.message_dict.items():
+            for message in found:
+                form.add_error("last_day" if name == "expires_at" else name, message)
+        return None
+    return text
+
+
+@require_POST
+@login_required
+def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
+    """Revoke one of the person's own tokens."""
+    name = services.revoke_token(
+        user=_person(request), token_id=min(token_id, _LARGEST), address=_address(request)
+    )
+    if name is None:
+        raise Http404
+    messages.success(request, _("The token “%(name)s” is revoked.") % {"name": name})
+    return redirect("accounts:tokens")

@@ -1,0 +1,257 @@
+"""What the API shows of runs: explicit fields, read-only throughout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from pipeline_management.choices import (
+    Attention,
+    Confirmation,
+    Desired,
+    HealthState,
+    Reason,
+    RunSource,
+    RunState,
+)
+from pipeline_management.models import Attempt, Run, RunEvent
+from pipeline_management.services import presentation
+
+
+class ReadOnly(serializers.Serializer):
+    """A serializer that only describes and writes answers; nothing is ever read through it."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields = super().get_fields()
+        for field in fields.values():
+            field.read_only = True
+        return fields
+
+
+def _choices(enum: Any) -> list[tuple[str, Any]]:
+    return [(value, label) for value, label in enum.choices if value]
+
+
+def text_choice(enum: Any, *, blank: bool = False, help_text: str = "") -> serializers.ChoiceField:
+    """A field of one of the enumeration's values; with ``blank`` also null, which stands for none."""
+    return serializers.ChoiceField(choices=_choices(enum), allow_null=blank, help_text=help_text)
+
+
+# By these the OpenAPI description names the sets of words (settings, ENUM_NAME_OVERRIDES).
+RUN_STATES = _choices(RunState)
+RUN_SOURCES = _choices(RunSource)
+CONFIRMATION_SOURCES = _choices(Confirmation)
+HEALTH_STATES = _choices(HealthState)
+LOG_SOURCES = [(word, word) for word in ("system", "stored", "none")]
+
+
+class LinksSerializer(ReadOnly):
+    self = serializers.URLField(help_text="This run.")
+    page = serializers.URLField(help_text="Its page for people.")
+    events = serializers.URLField()
+    log = serializers.URLField()
+    cancel = serializers.URLField(help_text="POST here to cancel.")
+
+
+class AttentionSerializer(ReadOnly):
+    code = text_choice(Attention)
+    text = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True)
+
+
+class ConfirmationSerializer(ReadOnly):
+    at = serializers.DateTimeField(allow_null=True)
+    source = text_choice(Confirmation, blank=True)
+
+
+class AttemptSerializer(ReadOnly):
+    number = serializers.IntegerField()
+    job_id = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    submitted_at = serializers.DateTimeField(allow_null=True)
+    lost_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the scheduler was found to have lost the job before its start."
+    )
+
+    def to_representation(self, instance: Attempt) -> dict[str, Any]:
+        return super().to_representation(instance) | {"job_id": instance.job_id or None}
+
+
+def run_links(run: Run, request: Any) -> dict[str, str]:
+    """Absolute addresses that belong to a run."""
+
+    def address(name: str) -> str:
+        return reverse(name, kwargs={"run_id": run.pk}, request=request)
+
+    return {
+        "self": address("api-run"),
+        "page": request.build_absolute_uri(f"/runs/{run.pk}/"),
+        "events": address("api-run-events"),
+        "log": address("api-run-log"),
+        "cancel": address("api-run-cancel"),
+    }
+
+
+class CreatedSerializer(ReadOnly):
+    """The answer to a submission."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    state = text_choice(RunState)
+    links = LinksSerializer()
+    warnings = serializers.ListField(child=serializers.DictField())
+
+
+class RunSerializer(ReadOnly):
+    """A run as lists show it; expects ``for_lists()``, asks the database nothing more."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    pipeline = serializers.CharField(source="version.pipeline.name")
+    version = serializers.CharField(source="version.version")
+    system = serializers.CharField(source="system.name")
+    lab = serializers.CharField(source="lab.slug")
+    submitter = serializers.CharField(source="submitter.username")
+    source = text_choice(RunSource)
+    state = text_choice(RunState)
+    desired = text_choice(Desired, help_text="What people want; `cancel` once a cancellation is wanted.")
+    reason = text_choice(Reason, blank=True, help_text="Why the run ended as it did.")
+    reason_text = serializers.CharField(help_text="The same in the system's or scheduler's own words.")
+    explanation = serializers.SerializerMethodField(
+        help_text="One sentence: what it waits for or how it ended."
+    )
+    exit_code = serializers.IntegerField(allow_null=True)
+    signal = serializers.IntegerField(allow_null=True)
+    attention = serializers.SerializerMethodField()
+    job_id = serializers.CharField(allow_null=True)
+    queue_state = serializers.CharField(help_text="The scheduler's own word for the job's state.")
+    queue_reason = serializers.CharField()
+    nodes = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    submitted_at = serializers.DateTimeField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the job ended on the system."
+    )
+    finished_at = serializers.DateTimeField(
+        allow_null=True, help_text="When Centro had settled the outcome."
+    )
+    last_confirmation = serializers.SerializerMethodField()
+    links = serializers.SerializerMethodField()
+
+    def get_explanation(self, run: Run) -> str:
+        return presentation.explain(run)
+
+    @extend_schema_field(AttentionSerializer(allow_null=True))
+    def get_attention(self, run: Run) -> dict[str, Any] | None:
+        if not run.attention:
+            return None
+        text = run.attention_text or str(Attention(run.attention).label)
+        fields = {"code": run.attention, "text": text, "since": run.attention_since}
+        return dict(AttentionSerializer(fields).data)
+
+    @extend_schema_field(ConfirmationSerializer)
+    def get_last_confirmation(self, run: Run) -> dict[str, Any]:
+        at, source = presentation.last_confirmation(run)
+        return dict(ConfirmationSerializer({"at": at, "source": source or None}).data)
+
+    @extend_schema_field(LinksSerializer)
+    def get_links(self, run: Run) -> dict[str, str]:
+        return run_links(run, self.context["request"])
+
+    def to_representation(self, instance: Run) -> dict[str, Any]:
+        data = super().to_representation(instance)
+        return data | {"reason": instance.reason or None, "job_id": instance.job_id or None}
+
+
+class RunDetailSerializer(RunSerializer):
+    """A run with everything; expects ``attempts`` prefetched."""
+
+    resources = serializers.DictField()
+    configuration = serializers.DictField(help_text="As posted.")
+    script = serializers.CharField(help_text="The job script as rendered.")
+    attempts = AttemptSerializer(many=True)
+
+
+class RunPageSerializer(ReadOnly):
+    """One page of runs; ``next`` is the address of the following page."""
+
+    next = serializers.URLField(allow_null=True)
+    results = RunSerializer(many=True)
+
+
+class EventSerializer(ReadOnly):
+    """Something that happened to a run; ``type`` is "state" for a change of state."""
+
+    seq = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    type = serializers.CharField()
+    actor = serializers.CharField()
+    from_state = serializers.CharField(allow_null=True)
+    to_state = serializers.CharField(allow_null=True)
+    evidence = serializers.CharField(help_text="What the change rests on.")
+    data = serializers.DictField()
+
+    def to_representation(self, instance: RunEvent) -> dict[str, Any]:
+        data = super().to_representation(instance)
+        return data | {
+            "from_state": instance.from_state or None,
+            "to_state": instance.to_state or None,
+        }
+
+
+class EventPageSerializer(ReadOnly):
+    """Events in order; ask again with ``?after=`` the ``last`` value."""
+
+    last = serializers.IntegerField(help_text="Pass it as `after` to get what follows.")
+    more = serializers.BooleanField(help_text="Whether more events are there already.")
+    results = EventSerializer(many=True)
+
+
+class DryRunSerializer(ReadOnly):
+    """What a submission would become."""
+
+    valid = serializers.BooleanField()
+    pipeline = serializers.CharField(help_text="name@version")
+    system = serializers.CharField()
+    lab = serializers.CharField()
+    name = serializers.CharField()
+    resources = serializers.DictField()
+    script = serializers.CharField()
+    warnings = serializers.ListField(child=serializers.DictField())
+
+
+class LogSerializer(ReadOnly):
+    """Part of an output stream. ``text`` shows bytes that are not UTF-8 as U+FFFD; offsets count bytes."""
+
+    stream = serializers.CharField()
+    text = serializers.CharField(trim_whitespace=False)
+    offset = serializers.IntegerField()
+    next_offset = serializers.IntegerField()
+    size = serializers.IntegerField()
+    complete = serializers.BooleanField(help_text="The run is over and this reaches the end.")
+    source = serializers.ChoiceField(choices=LOG_SOURCES)
+    at = serializers.DateTimeField()
+    note = serializers.CharField()
+
+
+class ProblemSerializer(ReadOnly):
+    """One thing that is wrong."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    pointer = serializers.CharField(help_text="JSON pointer (RFC 6901) of the value.")
+    row = serializers.IntegerField(allow_null=True, help_text="In an array, counted from 1.")
+    line = serializers.IntegerField(allow_null=True)
+    column = serializers.IntegerField(allow_null=True)
+    parameter = serializers.CharField(allow_null=True, help_text="Query parameter or header.")
+
+
+class ErrorSerializer(ReadOnly):
+    """Every error of the API."""
+
+    errors = ProblemSerializer(many=True)
+    detail = serializers.CharField()

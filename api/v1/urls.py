@@ -1,0 +1,36 @@
+"""Addresses below /api/v1/."""
+
+from django.urls import path, re_path
+
+from api.v1.views import catalogue, people, root, runs, submission
+
+urlpatterns = [
+    path("", root.IndexView.as_view(), name="api-index"),
+    path("new-run/", submission.NewRunView.as_view(), name="api-new-run"),
+    path("runs/", runs.RunListView.as_view(), name="api-runs"),
+    path("runs/<uuid:run_id>/", runs.RunView.as_view(), name="api-run"),
+    path("runs/<uuid:run_id>/events/", runs.RunEventsView.as_view(), name="api-run-events"),
+    path("runs/<uuid:run_id>/cancel/", runs.RunCancelView.as_view(), name="api-run-cancel"),
+    path("runs/<uuid:run_id>/log/", runs.RunLogView.as_view(), name="api-run-log"),
+    path("pipelines/", catalogue.PipelineListView.as_view(), name="api-pipelines"),
+    path("pipelines/<str:name>/", catalogue.PipelineView.as_view(), name="api-pipeline"),
+    path(
+        "pipelines/<str:name>/versions/<str:version>/",
+        catalogue.PipelineVersionView.as_view(),
+        name="api-pipeline-version",
+    ),
+    path(
+        "pipelines/<str:name>/versions/<str:version>/schema/",
+        catalogue.PipelineSchemaView.as_view(),
+        name="api-pipeline-schema",
+    ),
+    path("systems/", catalogue.SystemListView.as_view(), name="api-systems"),
+    path("systems/<str:name>/", catalogue.SystemView.as_view(), name="api-system"),
+    path("whoami/", people.WhoAmIView.as_view(), name="api-whoami"),
+    path("tokens/", people.TokenListView.as_view(), name="api-tokens"),
+    path("tokens/<int:token_id>/", people.TokenView.as_view(), name="api-token"),
+    path("schema/", root.schema_view, name="api-schema"),
+    path("docs/", root.docs_view, name="api-docs"),
+    path("docs/reference/", root.reference_view, name="api-reference"),
+    re_path(r"^.*\Z", root.NothingHereView.as_view(), name="api-nothing"),
+]

@@ -1,0 +1,47 @@
+"""What all views of /api/v1/ share."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import Http404
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from api.v1.parameters import Parameters, refuse_unknown
+from pipeline_management.models import Run
+
+
+class ApiView(APIView):
+    """A view that knows the query parameters of each of its methods; an unknown one is an error."""
+
+    parameters: dict[str, frozenset[str]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method and request.method.lower() in self.http_method_names:
+            refuse_unknown(request.query_params, self.parameters.get(request.method, frozenset()))
+
+    @property
+    def query(self) -> Parameters:
+        """The request's query parameters."""
+        return Parameters(self.request.query_params)
+
+    @property
+    def address(self) -> str | None:
+        """The client's address."""
+        return self.request.META.get("REMOTE_ADDR") or None
+
+    def run(self, run_id: uuid.UUID) -> Run:
+        """The run with what its representation needs; ``Http404`` for one that the person may not see."""
+        runs = Run.objects.visible_to(self.request.user)
+        found = (
+            runs.select_related("version__pipeline", "lab", "submitter", "system", "account__credential")
+            .filter(pk=run_id)
+            .first()
+        )
+        if found is None:
+            raise Http404
+        found.account.system = found.system
+        return found

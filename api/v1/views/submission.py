@@ -1,0 +1,158 @@
+"""Taking in a run: the body is the configuration itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
+from rest_framework import exceptions as rest
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.exceptions import BadParameter, LengthRequired
+from api.v1.serializers import CreatedSerializer, DryRunSerializer, ErrorSerializer, run_links
+from api.v1.views.base import ApiView
+from pipeline_management.choices import RunSource
+from pipeline_management.errors import Problem, TooLarge
+from pipeline_management.services import intake
+
+_TYPE_HINT = "send the configuration with the header “Content-Type: application/json”"
+
+
+def read_body(request: HttpRequest) -> bytes:
+    """The raw body of a JSON request, not decoded.
+
+    Raises ``UnsupportedMediaType`` for other content types, ``TooLarge`` before reading a body whose
+    announced length is over the limit, ``LengthRequired`` for a body sent in pieces.
+    """
+    kind = (request.content_type or "").lower()
+    if kind != "application/json":
+        sent = f"“{kind[:60]}”" if kind else "no content type"
+        raise rest.UnsupportedMediaType(kind, f"The request has {sent}; {_TYPE_HINT}.")
+    charset = (request.content_params or {}).get("charset", "utf-8").strip('"').lower()
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        message = f"The charset “{charset[:40]}” is not accepted; JSON is sent as UTF-8."
+        raise rest.UnsupportedMediaType(kind, message)
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        raise rest.UnsupportedMediaType(kind, "A Content-Encoding is not accepted; send the body as it is.")
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if not length and request.META.get("HTTP_TRANSFER_ENCODING"):
+        raise LengthRequired("Send the body in one piece with a Content-Length header.")
+    if length.isascii() and length.isdigit() and int(length[:18]) > intake.MAX_BODY:
+        message = f"The body has {length[:18]} bytes; at most {intake.MAX_BODY} (10 MB) are accepted."
+        raise TooLarge([Problem("too_large", message)])
+    return request.body
+
+
+class NewRunView(ApiView):
+    """Submit a run."""
+
+    parameters = {"POST": frozenset({"dry_run"})}
+
+    @extend_schema(
+        operation_id="new_run",
+        summary="Submit a run",
+        description=(
+            "The body is the bare configuration JSON of the pipeline that its `pipeline` key names "
+            "(`name`, `name@version`, `name@latest`, `name@development`). `lab` and `system` may be "
+            "named in it too. With `dry_run=1` everything is checked and rendered, nothing is created."
+        ),
+        request={"application/json": OpenApiTypes.OBJECT},
+        parameters=[
+            OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="1: check and render only."),
+            OpenApiParameter(
+                "Idempotency-Key",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="1 to 200 printable ASCII characters. The same key gives the same run.",
+            ),
+        ],
+        examples=[
+            OpenApiExample("hello", {"pipeline": "hello@1.0", "name": "world"}, request_only=True)
+        ],
+        responses={
+            201: OpenApiResponse(CreatedSerializer, "Created; the Location header has its address."),
+            200: OpenApiResponse(
+                PolymorphicProxySerializer(
+                    component_name="NewRunKnownOrChecked",
+                    serializers=[DryRunSerializer, CreatedSerializer],
+                    resource_type_field_name=None,
+                ),
+                "With `dry_run=1`; or, in the form of 201, the run that this key had made before.",
+            ),
+            **{
+                code: OpenApiResponse(ErrorSerializer, text)
+                for code, text in (
+                    (400, "All problems of the configuration."),
+                    (403, "Not in the name of this lab."),
+                    (409, "The key was used for another configuration."),
+                    (413, "Over 10 MB."),
+                    (415, "Not sent as application/json."),
+                    (429, "Too many wrong passwords."),
+                )
+            },
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Take the configuration, or say everything that is wrong with it."""
+        dry_run = self.query.flag("dry_run")
+        key = self._key(request)
+        body = read_body(request._request)
+        document = intake.parse_document(body)
+        text = body.decode("utf-8-sig")
+        prepared = intake.prepare(user=request.user, document=document, text=text)
+        if dry_run:
+            return Response(_preview(prepared))
+        run, created = intake.create_run(
+            user=request.user,
+            prepared=prepared,
+            source=RunSource.API,
+            idempotency_key=key,
+            address=self.address,
+        )
+        links = run_links(run, request)
+        answer = {
+            "id": run.pk,
+            "name": run.name,
+            "state": run.state,
+            "links": links,
+            "warnings": [problem.as_dict() for problem in prepared.warnings],
+        }
+        status = 201 if created else 200
+        return Response(
+            CreatedSerializer(answer).data, status=status, headers={"Location": links["self"]}
+        )
+
+    @staticmethod
+    def _key(request: Request) -> str | None:
+        key = request.headers.get("Idempotency-Key")
+        if key is not None and not (
+            1 <= len(key) <= 200 and key.isascii() and key.isprintable() and key == key.strip()
+        ):
+            raise BadParameter(
+                "Idempotency-Key",
+                "“Idempotency-Key” must be 1 to 200 printable ASCII characters, without blanks at the ends.",
+            )
+        return key
+
+
+def _preview(prepared: intake.PreparedRun) -> dict[str, Any]:
+    version = prepared.version
+    return {
+        "valid": True,
+        "pipeline": f"{version.pipeline.name}@{version.version}",
+        "system": prepared.system.name,
+        "lab": prepared.lab.slug,
+        "name": prepared.name,
+        "resources": prepared.resources,
+        "script": prepared.script,
+        "warnings": [problem.as_dict() for problem in prepared.warnings],
+    }
