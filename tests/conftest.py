@@ -75,11 +75,33 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(STATE, ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share the lab's servers run one after the other, in one worker of pytest-xdist."""
     for item in items:
         if item.get_closest_marker("lab") or item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group("lab"))
+
+
+def skipped_in_ci(config: pytest.Config) -> int:
+    """How many tests were skipped where none may be: with CI=true."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") != "true" or reporter is None:
+        return 0
+    return len(reporter.stats.get("skipped", []))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A skipped test is no green one: with CI=true it fails the whole run."""
+    if skipped_in_ci(session.config) and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why a run without a failed test has failed."""
+    if number := skipped_in_ci(terminalreporter.config):
+        terminalreporter.write_line(f"CI=true: {number} skipped tests count as a failure", red=True)
 
 
 @pytest.fixture(scope="session")
