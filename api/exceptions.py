@@ -65,13 +65,15 @@ def respond(
     errors: Sequence[dict[str, Any]],
     *,
     headers: dict[str, str] | None = None,
-    detail: str | None = None,
+    request_id: str | None = None,
 ) -> JsonResponse:
-    """An error answer; ``detail`` is by default the first error's sentence."""
-    text = detail if detail is not None else errors[0]["message"]
-    if detail is None and len(errors) > 1:
+    """An error answer; ``detail`` is the first error's sentence."""
+    text = errors[0]["message"]
+    if len(errors) > 1:
         text = f"{len(errors)} problems; the first: {text}"
     body = {"errors": list(errors), "detail": text}
+    if request_id is not None:
+        body["request_id"] = request_id
     return JsonResponse(body, status=status, headers=headers or {}, json_dumps_params={"ensure_ascii": False})
 
 
@@ -82,9 +84,11 @@ def single(
     *,
     parameter: str | None = None,
     headers: dict[str, str] | None = None,
+    request_id: str | None = None,
 ) -> JsonResponse:
     """An error answer with one error."""
-    return respond(status, [entry(Problem(code, message), parameter)], headers=headers)
+    errors = [entry(Problem(code, message), parameter)]
+    return respond(status, errors, headers=headers, request_id=request_id)
 
 
 def answer(error: Exception, context: dict[str, Any]) -> JsonResponse | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.views import defaults
 
+from api.exceptions import single
 from centro import logs
 
 RETRY_SECONDS = 10
@@ -61,13 +63,27 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(request, 500, "Internal error", sentence, {})
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The 400 handler, for requests that are refused before they reach a view."""
+    if wants_json(request):
+        return single(400, "bad_request", "The request is not acceptable in this form.")
+    return defaults.bad_request(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The 404 handler."""
+    if wants_json(request):
+        return single(404, "not_found", "There is no such address; /api/v1/ lists them.")
+    return defaults.page_not_found(request, exception)
+
+
 def _answer(
     request: HttpRequest, status: int, title: str, sentence: str, headers: dict[str, str]
 ) -> HttpResponse:
     current = logs.request_id.get()
     if wants_json(request):
-        body = {"error": title, "detail": sentence, "request_id": current}
-        return JsonResponse(body, status=status, headers=headers)
+        code = "unavailable" if status == 503 else "internal"
+        return single(status, code, sentence, headers=headers, request_id=current)
     # Rendered without a request: context processors would ask the database for the user.
     context = {"title": title, "sentence": sentence, "request_id": current, "retry": status == 503}
     return HttpResponse(

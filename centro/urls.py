@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 
 from centro import health, metrics
 
+handler400 = "centro.errors.bad_request"
+handler404 = "centro.errors.not_found"
 handler500 = "centro.errors.server_error"
 
 urlpatterns = [

@@ -84,7 +84,7 @@ def test_api_says_so_in_json(site: Client) -> None:
     answer = site.get("/api/v1/x")
     assert answer.status_code == 503
     assert answer["Retry-After"] == "10"
-    assert answer.json()["error"] == "Centro is not available"
+    assert answer.json()["errors"][0]["code"] == "unavailable"
 
 
 def test_wrong_query_is_an_internal_error(site: Client) -> None:
