@@ -24,7 +24,7 @@ def cipher() -> MultiFernet:
     return _cipher(keys)
 
 
-class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # not subscriptable at run time
+class EncryptedTextField(models.TextField):
     """Text that is encrypted in the database; reading it with none of the keys raises ``InvalidToken``.
 
     It cannot be searched: every encryption of one text gives another value.

@@ -45,7 +45,10 @@ def scope_of(user: Viewer) -> Scope:
     """The person's scope, read now: a removed membership takes effect at the next request. One query."""
     if not isinstance(user, User) or not user.is_active:
         return Scope(None, False, _NOTHING, _NOTHING, _NOTHING, _NOTHING)
-    sees, own, submits, manages = set(), set(), set(), set()
+    sees: set[int] = set()
+    own: set[int] = set()
+    submits: set[int] = set()
+    manages: set[int] = set()
     rows = Membership.objects.filter(user=user).values_list("lab_id", "role", "lab__visibility")
     for lab_id, role_value, visibility in rows:
         role = Role(role_value)

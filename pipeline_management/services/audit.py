@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from pipeline_management.models import AuditEvent
 
 
 def record(
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     action: str,
     target: str,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -52,7 +53,7 @@ def request_cancel(*, run: Run, user: User, address: str | None = None) -> Run:
     return run
 
 
-def _want(run_id: object, user: User, address: str | None) -> None:
+def _want(run_id: UUID, user: User, address: str | None) -> None:
     run = Run.objects.select_for_update().select_related("account").get(pk=run_id)
     if RunState(run.state).is_terminal or run.desired == Desired.CANCEL:
         return

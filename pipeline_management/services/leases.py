@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -122,7 +122,7 @@ def _renew_for_ever() -> None:
             continue
         try:
             renew(holders)
-        except DatabaseError as error:
+        except Exception as error:  # a renewer that dies would let every lease of this process run out
             logger.warning("leases could not be renewed: %s", error)
         finally:
             connection.close()

@@ -273,10 +273,10 @@ def _postpone(account: SystemAccount, error: HpcError | ValueError) -> None:
     waiting = due_runs(account.pk)
     failure = error if isinstance(error, HpcError) else None
     later = trouble.pause(min(account.poll_failures, 4), failure)
-    attention = trouble.attention_for(error) if failure else Attention.CREDENTIAL
+    attention = trouble.attention_for(failure) if failure else Attention.CREDENTIAL
     ids = list(waiting.values_list("pk", flat=True)[:1000])
     runs = Run.objects.filter(pk__in=ids)
     trouble.flag(runs, attention, text)
     runs.update(next_at=Now() + later)
-    health = trouble.health_for(error) if failure else HealthState.BLOCKED
+    health = trouble.health_for(failure) if failure else HealthState.BLOCKED
     trouble.set_health(account.system_id, health, text)
