@@ -63,10 +63,13 @@ def pytest_configure() -> None:
     """Set Django up here: pytest-django would do it before this file could choose the database.
 
     TERM counts as an interrupt: fixtures stop what they started also when CI or test.sh gives up.
+    INT is set as well because a shell starts its background jobs with INT ignored, and whoever
+    ignores it passes that on to the programs under test.
     """
     import django
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     django.setup()
 
 
