@@ -29,7 +29,7 @@ def record(
 
 
 def record_access(
-    sender: object, user: AbstractBaseUser, action: str, target: str, address: str | None, **_: Any
+    sender: object, user: User, action: str, target: str, address: str | None, **_: Any
 ) -> None:
     """Receiver of ``accounts.signals.acted``: what a person did to his own access."""
     record(user, action, target, address=address)
