@@ -66,7 +66,7 @@ def find_token(text: str) -> ApiToken | None:
 
     One query, and a second at most once a minute.
     """
-    if not text.startswith(TOKEN_PREFIX) or len(text) > 200:
+    if not text.startswith(TOKEN_PREFIX) or len(text) > 200 or not text.isascii():
         return None
     now = timezone.now()
     token = ApiToken.objects.select_related("user").filter(hash=hash_token(text)).first()

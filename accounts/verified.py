@@ -59,8 +59,8 @@ def forget_all() -> None:
 
 
 def _find(username: str) -> User | None:
-    if not username or len(username) > 150 or "\0" in username:
-        return None
+    if not username or len(username) > 150 or not username.isprintable():
+        return None  # also half surrogates and NUL, which the database's driver would choke on
     user = User.objects.filter(username=username).first()
     # MariaDB compares names without case, SQLite with it; a name is the same one everywhere.
     return user if user and user.username == username else None
