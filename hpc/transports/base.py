@@ -163,7 +163,7 @@ class Transport(ABC):
 
 def file_error(path: str, reason: str) -> RemoteFileError:
     """The error class for a refusal in the words of the C locale or of an SFTP server."""
-    if "No such file" in reason:
+    if "No such file" in reason or "Directory nonexistent" in reason:  # the latter is dash's
         return FileMissing(path, "no such file or directory")
     if "ermission denied" in reason or "not permitted" in reason:
         return FileForbidden(path, "permission denied")
