@@ -1,6 +1,6 @@
 """The protocol's shell programs, read once; in test builds with fault points armed.
 
-``CENTRO_FAULT=S5,W3`` makes the shell that reaches one of these points kill itself, once per run directory.
+``CENTRO_TEST_FAULT=S5,W3`` makes the shell that reaches one of these points kill itself, once per run directory.
 Without it the points are comments.
 """
 
@@ -18,7 +18,7 @@ _POINT = re.compile(r"^( *)#fault (\w+)$", re.MULTILINE)
 def program(name: str) -> str:
     """The text of one program: submit, wrapper, observe, probe or cancel."""
     text = (files("hpc.protocol") / f"{name}.sh").read_text("utf-8")
-    armed = set(os.environ.get("CENTRO_FAULT", "").split(","))
+    armed = set(os.environ.get("CENTRO_TEST_FAULT", "").split(","))
 
     def arm(match: re.Match[str]) -> str:
         indent, point = match.groups()

@@ -19,7 +19,7 @@ JOB_POINTS = ["W1", "W2", "W3", "W4", "W5", "W6"]
 
 def submit_with_fault(stack: LiveStack, point: str, folder: str) -> str:
     """A run whose submission meets the fault; the worker is unharmed again when it died of it."""
-    stack.restart_worker({"CENTRO_FAULT": point, "CENTRO_FAULT_DIR": folder})
+    stack.restart_worker({"CENTRO_TEST_FAULT": point, "CENTRO_TEST_FAULT_DIR": folder})
     run_id = stack.submit({"pipeline": "effect", "tenths": 1})
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
