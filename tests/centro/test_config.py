@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 
 from centro.config import Config, ConfigError, load, secrets_file
 from centro.config.__main__ import main
@@ -16,7 +16,7 @@ from centro.config.model import ROOT
 from centro.config.reference import render
 
 SECRET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-KEY = Fernet.generate_key().decode()
+KEY = base64.urlsafe_b64encode(bytes(32)).decode()  # the same in every pytest-xdist worker
 
 
 def read(tmp_path: Path, secrets: Any = None, **environ: str) -> Config:
