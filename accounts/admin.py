@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiToken, Credential, Lab, Membership
 from hpc.errors import AuthenticationFailed
-from hpc.transports.credentials import public_fingerprint
+from hpc.transports.credentials import KeyCredential
 
 
 class MembershipInline(admin.TabularInline):
@@ -68,7 +68,8 @@ class CredentialForm(forms.ModelForm):
                 self.add_error("new_passphrase", _("Give the key again together with its passphrase."))
             return values
         try:
-            self.fingerprint = public_fingerprint(secret, values.get("new_passphrase") or None)
+            key = KeyCredential("any", secret, values.get("new_passphrase") or None).login_key()
+            self.fingerprint = key.fingerprint
         except AuthenticationFailed as error:
             self.add_error("new_secret", ValidationError(str(error)))
         return values

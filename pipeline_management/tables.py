@@ -30,7 +30,7 @@ class BoundedPaginator(Paginator):
         return len(data)
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]  # Django's stub declares a plain property
+    def count(self) -> int:
         """Number of rows that the pages cover."""
         return min(self._counted, COUNT_LIMIT)
 

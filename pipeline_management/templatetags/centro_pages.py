@@ -77,7 +77,10 @@ def health_badge(system: System) -> SafeString:
 
 
 def moment_html(at: datetime | None, style: str = "local") -> SafeString:
-    """A ``<time>`` element in UTC; a script rewrites it in the viewer's zone ("local") or as age ("ago")."""
+    """A ``<time>`` element in UTC; a script rewrites it in the viewer's zone.
+
+    ``style``: "local" (date and time), "short" (without seconds), "ago" (age), "since" (running duration).
+    """
     if at is None:
         return format_html('<span class="quiet">{}</span>', "–")
     utc = at.astimezone(UTC)
@@ -144,5 +147,7 @@ def confirmed(run: Run) -> SafeString:
 
 @register.simple_tag
 def why(run: Run) -> str:
-    """One sentence: why the run waits, or how it ended."""
-    return explain(run)
+    """Why the run waits, or how it ended and in which words of the system."""
+    sentence = explain(run)
+    more = run.reason_text if run.state == RunState.FAILED else ""
+    return f"{sentence} {more}" if more and more not in sentence else sentence

@@ -36,7 +36,7 @@ def page(*methods: str) -> Callable[[View], View]:
         @functools.wraps(view)
         @require_http_methods(methods or ("GET", "HEAD"))
         @never_cache
-        def checked(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def checked(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.user.is_authenticated:
                 return view(request, *args, **kwargs)
             if request.htmx:

@@ -7,14 +7,12 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from pipeline_management.choices import TERMINAL_STATES, Desired, RunState
-from pipeline_management.errors import NotAllowed
 from pipeline_management.models import Run, System
 from pipeline_management.policy import may_cancel, may_submit
 from pipeline_management.services.cancellation import request_cancel
@@ -100,15 +98,12 @@ def cancel(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     """GET: ask back (without scripts). POST: ask for the run's end. 403 for those who may not."""
     run = visible_run(request, pk)
     if not may_cancel(request.user, run):
-        raise PermissionDenied
+        reason = _("Only its submitter, managers of its lab and administrators can cancel this run.")
+        return render(request, "403.html", {"reason": reason}, status=403)
     if request.method != "POST":
-        return render(request, "runs/cancel.html", {"run": run, "open": RunState(run.state) not in TERMINAL_STATES})
-    try:
-        run = request_cancel(
-            run=run, user=request.user, address=request.META.get("REMOTE_ADDR")
-        )
-    except NotAllowed as error:
-        raise PermissionDenied(error.message) from error
+        open_ = RunState(run.state) not in TERMINAL_STATES
+        return render(request, "runs/cancel.html", {"run": run, "open": open_})
+    run = request_cancel(run=run, user=request.user, address=request.META.get("REMOTE_ADDR"))
     if RunState(run.state) in TERMINAL_STATES and run.state != RunState.CANCELLED:
         messages.info(request, _("The run had ended before; there is nothing to cancel."))
     else:

@@ -4,6 +4,7 @@
 
   // --- times -------------------------------------------------------------------------------------------------
   const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
   const today = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
   const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto" });
   const steps = [[60, 1, "second"], [3600, 60, "minute"], [86400, 3600, "hour"], [2592000, 86400, "day"]];
@@ -36,7 +37,7 @@
     else if (style === "since") text = length(seconds);
     if (text === null) {
       const sameDay = at.toDateString() === new Date().toDateString();
-      text = sameDay ? today.format(at) : local.format(at);
+      text = sameDay ? today.format(at) : (style === "short" ? short : local).format(at);
     }
     if (element.textContent !== text) element.textContent = text;
   }
