@@ -7,8 +7,6 @@ import os
 from celery import Celery
 from celery.signals import setup_logging
 
-from centro import heartbeat  # noqa: F401 (imported for its signal handlers)
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "centro.settings")
 
 app = Celery("centro")

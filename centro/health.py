@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 from django.conf import settings
@@ -86,30 +86,55 @@ def _redis() -> str:
 
 
 def _processes(database_ok: bool) -> dict[str, State]:
-    """State of worker and beat by the age of their heartbeat rows."""
+    """State of worker, beat and sweeps by the age of their heartbeat rows."""
+    names = ("worker", "beat", "sweeps")
     if not database_ok:
-        unknown = {"ok": False, "detail": "unknown while the database is away"}
-        return {"worker": unknown, "beat": unknown}
+        return dict.fromkeys(names, {"ok": False, "detail": "unknown while the database is away"})
     try:
-        beats = list(Heartbeat.objects.values_list("name", "at"))
+        signs = [Sign(*row) for row in Heartbeat.objects.values_list("name", "at", "data")]
     except DatabaseError as error:
-        failed = {"ok": False, "detail": type(error).__name__}
-        return {"worker": failed, "beat": failed}
-    return {kind: heartbeat_state(kind, beats) for kind in ("worker", "beat")}
+        return dict.fromkeys(names, {"ok": False, "detail": type(error).__name__})
+    return {
+        "worker": process_state("worker", signs),
+        "beat": process_state("beat", signs),
+        "sweeps": sweeps_state(signs),
+    }
 
 
-def heartbeat_state(kind: str, beats: Iterable[tuple[str, datetime | None]]) -> State:
-    """State of one kind of process from (name, time) pairs; a name is `kind` or `kind:…`.
+class Sign(NamedTuple):
+    """One heartbeat row; times are aware."""
 
-    Times are aware; the youngest counts.
+    name: str
+    at: datetime | None
+    data: dict[str, Any]
+
+
+def process_state(kind: str, signs: Iterable[Sign]) -> State:
+    """Whether a process of this kind (rows `<kind>:<host>:<pid>`) lives; the youngest row counts."""
+    return _by_age([sign.at for sign in signs if sign.at and sign.name.startswith(f"{kind}:")])
+
+
+def sweeps_state(signs: Iterable[Sign]) -> State:
+    """Whether sweeps sent by beat arrive in a worker: the chain beat, Redis, worker, database works.
+
+    Sweeps write the row `worker`. While a beat is younger than the limit its first sweep may be still to come.
     """
-    times = [at for name, at in beats if at is not None and name.split(":")[0] == kind]
+    signs = list(signs)
+    state = _by_age([sign.at for sign in signs if sign.at and sign.name == "worker"])
+    if not state["ok"] and any(_is_new(sign) for sign in signs if sign.name.startswith("beat:")):
+        return {"ok": True, "detail": "beat has just started"}
+    return state
+
+
+def _is_new(sign: Sign) -> bool:
+    since = sign.data.get("since")
+    return since is not None and datetime.now(UTC) - datetime.fromisoformat(since) < STALE_AFTER
+
+
+def _by_age(times: list[datetime]) -> State:
     if not times:
-        return {"ok": False, "detail": "no heartbeat yet"}
+        return {"ok": False, "detail": "no sign of life yet"}
     age = datetime.now(UTC) - max(times)
     seconds = max(0, round(age.total_seconds()))
-    return {
-        "ok": age <= STALE_AFTER,
-        "detail": f"last heartbeat {seconds} s ago",
-        "age_seconds": seconds,
-    }
+    detail = f"last sign of life {seconds} s ago"
+    return {"ok": age <= STALE_AFTER, "detail": detail, "age_seconds": seconds}

@@ -7,25 +7,33 @@ import logging
 import os
 import socket
 import threading
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from celery.signals import beat_init, worker_ready
+from django.db import Error, connection
+
+from pipeline_management.models import Heartbeat
+from pipeline_management.services.clients import pool
 
 logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 10.0
+FORGET_AFTER = timedelta(days=1)
 
 
 class Heart:
-    """Writes `<kind>:<host>` into the heartbeat table every `PERIOD_SECONDS` until stopped.
+    """Writes `<kind>:<host>:<pid>` into the heartbeat table every `PERIOD_SECONDS` until stopped.
 
     A database that is away is tried again at the next beat. On a clean stop the row is removed, so
-    that `/readyz` tells a stopped process at once from one that hangs.
+    that `/readyz` tells a stopped process at once from one that hangs; rows of processes that were
+    killed are removed after a day by those that live.
     """
 
     def __init__(self, kind: str) -> None:
-        self.name = f"{kind}:{socket.gethostname()}"[:64]
+        self.kind = kind
+        self.name = f"{kind}:{socket.gethostname()[:40]}:{os.getpid()}"
+        self._since = datetime.now(UTC).isoformat()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"heartbeat-{kind}", daemon=True)
 
@@ -38,30 +46,28 @@ class Heart:
         self._stop.set()
         self._thread.join(timeout=5)
 
+    def beat(self) -> None:
+        """Give one sign of life. Raises DatabaseError or InterfaceError when the database is away."""
+        now = datetime.now(UTC)
+        data = {"since": self._since, "connections": pool.statistics().open_now}
+        Heartbeat.objects.update_or_create(name=self.name, defaults={"at": now, "data": data})
+        Heartbeat.objects.filter(
+            name__startswith=f"{self.kind}:", at__lt=now - FORGET_AFTER
+        ).delete()
+
     def _run(self) -> None:
-        from django.db import Error, connection
-
-        from pipeline_management.models import Heartbeat
-
-        while True:
-            try:
-                if self._stop.is_set():
-                    Heartbeat.objects.filter(name=self.name).delete()
-                    break
-                Heartbeat.objects.update_or_create(
-                    name=self.name, defaults={"at": datetime.now(UTC), "data": self._data()}
-                )
-            except Error as error:
-                logger.warning("heartbeat of %s not written: %s", self.name, error)
-                connection.close()
-                if self._stop.is_set():
-                    break
+        while not self._stop.is_set():
+            self._safely(self.beat)
             self._stop.wait(PERIOD_SECONDS)
+        self._safely(Heartbeat.objects.filter(name=self.name).delete)
         connection.close()
 
-    @staticmethod
-    def _data() -> dict[str, Any]:
-        return {"pid": os.getpid()}
+    def _safely(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except Error as error:
+            logger.warning("heartbeat of %s: the database is away: %s", self.name, error)
+            connection.close()
 
 
 def _start(kind: str) -> None:

@@ -67,13 +67,15 @@ class DatabaseCollector(Collector):
             labels=["name"],
         )
         connections = GaugeMetricFamily(
-            "centro_ssh_connections", "Open SSH connections of a process", labels=["name"]
+            "centro_system_connections",
+            "Open connections to systems (SSH transports) of a process",
+            labels=["name"],
         )
         for name, at, data in Heartbeat.objects.values_list("name", "at", "data"):
             if at is not None:
                 age.add_metric([name], (now - at).total_seconds())
-            if "ssh_connections" in data:
-                connections.add_metric([name], data["ssh_connections"])
+            if "connections" in data:
+                connections.add_metric([name], data["connections"])
         yield age
         yield connections
 

@@ -1,7 +1,5 @@
 """URL configuration of the whole project."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path, reverse_lazy
 from django.views.generic import RedirectView
@@ -23,11 +21,7 @@ urlpatterns = [
         name="admin-login",
     ),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("api.v1.urls")),
+    path("accounts/", include("accounts.urls")),
+    path("", include("pipeline_management.urls")),
 ]
-for _prefix, _module in (
-    ("api/v1/", "api.v1.urls"),
-    ("accounts/", "accounts.urls"),
-    ("", "pipeline_management.urls"),
-):
-    if find_spec(_module):
-        urlpatterns.append(path(_prefix, include(_module)))
