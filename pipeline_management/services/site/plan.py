@@ -1,0 +1,207 @@
+"""Everything that a site file says, checked against itself and the database: ready to be written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline_management.errors import InvalidRequest
+from pipeline_management.models import PipelineVersion
+from pipeline_management.services.documents import MAX_BODY, canonical_json, parse_document
+from pipeline_management.services.rendering import check_template, render_script
+from pipeline_management.services.schema_check import check_schema
+from pipeline_management.services.site.reading import Location, Source
+from pipeline_management.services.site.references import check_references
+from pipeline_management.services.site.schema import (
+    LabPart,
+    PipelinePart,
+    SiteFile,
+    SystemPart,
+    UserPart,
+)
+from pipeline_management.services.site.secrets import (
+    Secret,
+    read_credential,
+    read_secret,
+    read_text,
+)
+from pipeline_management.services.site.versions import content_sha256, sort_key
+from pipeline_management.services.validation import validate
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedUser:
+    """A person with the password and, per system name, the secrets of the accounts."""
+
+    part: UserPart
+    password: str | None = field(repr=False)
+    secrets: dict[str, Secret | None] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVersion:
+    """A pipeline version with its files read."""
+
+    part: PipelinePart
+    schema: dict[str, Any]
+    script: str
+    example: dict[str, Any]
+    resources: dict[str, Any]
+    sort_key: str
+
+    @property
+    def content_sha256(self) -> str:
+        """What must not change once there are runs."""
+        return content_sha256(
+            schema=self.schema,
+            script=self.script,
+            resources=self.resources,
+            engine=self.part.engine,
+        )
+
+
+@dataclass(slots=True)
+class Plan:
+    """A site file that can be written as it is."""
+
+    systems: list[tuple[SystemPart, Secret | None]] = field(default_factory=list)
+    users: list[PlannedUser] = field(default_factory=list)
+    labs: list[LabPart] = field(default_factory=list)
+    versions: list[PlannedVersion] = field(default_factory=list)
+
+
+def make_plan(source: Source, site: SiteFile) -> Plan:
+    """Read what the file refers to and check all of it. Raises ``SiteError`` with every fault."""
+    check_references(source, site)
+    plan = Plan(labs=site.labs)
+    for number, system in enumerate(site.systems):
+        secret = None
+        if system.credential:
+            secret = read_credential(source, ("systems", number, "credential"), system.credential)
+        plan.systems.append((system, secret))
+    for number, user in enumerate(site.users):
+        plan.users.append(_user(source, ("users", number), user))
+    for number, pipeline in enumerate(site.pipelines):
+        version = _version(source, ("pipelines", number), pipeline)
+        if version is not None:
+            plan.versions.append(version)
+            _check_unchanged(source, ("pipelines", number), version)
+    source.raise_faults()
+    return plan
+
+
+def _user(source: Source, location: Location, part: UserPart) -> PlannedUser:
+    secrets = {
+        account.system: read_credential(
+            source, (*location, "accounts", number, "credential"), account.credential
+        )
+        for number, account in enumerate(part.accounts)
+    }
+    return PlannedUser(part, read_secret(source, location, part, "password"), secrets)
+
+
+def _version(source: Source, location: Location, part: PipelinePart) -> PlannedVersion | None:
+    schema = _document(source, location, part.schema_, part.schema_file, "schema")
+    example = _document(source, location, part.example, part.example_file, "example")
+    script = part.script
+    if part.script_file is not None:
+        script = read_text(source, (*location, "script_file"), part.script_file)
+    if script is None or schema is None or example is None:
+        return None
+    script = script.replace("\r\n", "\n").rstrip("\n") + "\n"
+    resources = part.resources.model_dump(exclude_none=True)
+    version = PlannedVersion(part, schema, script, example, resources, sort_key(part.version))
+    if _is_usable(source, location, version) and example:
+        _try_example(source, location, version)
+    return version
+
+
+def _document(
+    source: Source, location: Location, inline: dict[str, Any] | None, name: str | None, key: str
+) -> dict[str, Any] | None:
+    """A JSON object given in the file or by a file; {} when not given, None where there are faults."""
+    if inline is not None:
+        return _as_json(source, (*location, key), inline)
+    if name is None:
+        return {}
+    here = (*location, f"{key}_file")
+    text = read_text(source, here, name)
+    if text is None:
+        return None
+    try:
+        return parse_document(text.encode()[: MAX_BODY + 1])
+    except InvalidRequest as error:
+        for problem in error.problems:
+            place = f"line {problem.line}, column {problem.column}: " if problem.line else ""
+            source.complain(here, f"{name}: {place}{problem.message}")
+        return None
+
+
+def _as_json(source: Source, location: Location, value: dict[str, Any]) -> dict[str, Any] | None:
+    """YAML knows more than JSON (dates, keys that are numbers): only what JSON knows may be stored."""
+    try:
+        if json.loads(canonical_json(value)) == value:
+            return value
+    except (TypeError, ValueError):
+        pass
+    source.complain(
+        location, "holds something that JSON does not know, such as a date or a number as key"
+    )
+    return None
+
+
+def _is_usable(source: Source, location: Location, version: PlannedVersion) -> bool:
+    part = version.part
+    here = (*location, "schema_file" if part.schema_file else "schema")
+    problems = check_schema(version.schema)
+    for problem in problems:
+        source.complain(here, f"{problem.pointer or 'the schema'}: {problem.message}")
+    wrong = check_template(version.script)
+    if wrong:
+        source.complain((*location, "script_file" if part.script_file else "script"), wrong)
+    return not problems and not wrong
+
+
+def _try_example(source: Source, location: Location, version: PlannedVersion) -> None:
+    """The example must pass the schema and give a script: so the template's quoting is tried out."""
+    part = version.part
+    here = (*location, "example_file" if part.example_file else "example")
+    problems = validate(version.example, version.schema)
+    for problem in problems:
+        source.complain(here, problem.message)
+    if problems:
+        return
+    context = {
+        "config": version.example,
+        "run": {
+            "id": "00000000-0000-0000-0000-000000000000",
+            "directory": "/run",
+            "name": "a name",
+        },
+        "pipeline": {"name": part.name, "version": part.version},
+        "lab": {"slug": "lab", "name": "a lab"},
+        "user": {"username": "user", "email": "user@example.org"},
+        "system": {"name": part.systems[0], "username": "user"},
+        "resources": version.resources,
+    }
+    try:
+        render_script(version.script, context)
+    except InvalidRequest as error:
+        here = (*location, "script_file" if part.script_file else "script")
+        source.complain(here, f"tried with the example: {error.message}")
+
+
+def _check_unchanged(source: Source, location: Location, version: PlannedVersion) -> None:
+    part = version.part
+    existing = PipelineVersion.objects.filter(
+        pipeline__name=part.name, version=part.version, is_development=False
+    ).first()
+    if existing is None or existing.content_sha256 == version.content_sha256:
+        return
+    if existing.runs.exists():
+        source.complain(
+            (*location, "version"),
+            f"{existing} has runs and would change (schema, script, resources or engine): publish it "
+            "as a new version",
+        )
