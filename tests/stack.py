@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -86,7 +87,8 @@ class LiveStack:
             "CENTRO_VENV": sys.prefix,
             "CENTRO_SITE": str(lab.layout.site_file),
             "CENTRO_ADMIN_PASSWORD": PASSWORDS["admin"],
-            "centro_supervised": "yes",  # the start scripts: end with the process that started you
+            "CENTRO_HOST": "127.0.0.1",
+            "CENTRO_PORT": str(self.port),
             **(extra_env or {}),
         }
 
@@ -109,6 +111,14 @@ class LiveStack:
         self.lab.mariadb.sql(f"CREATE DATABASE {self.database} CHARACTER SET utf8mb4")
         self.lab.valkey.ask("FLUSHALL")
         self.manage("prepare")
+        # as start.sh does: read the configuration once, and let every process end with its parent
+        said = subprocess.run(
+            [sys.executable, "-m", "centro.config", "shell"],
+            cwd=ROOT, env=self.env, capture_output=True, text=True, check=True,
+        )
+        words = (line.partition("=") for line in said.stdout.splitlines())
+        self.env |= {name: "".join(shlex.split(value)) for name, _, value in words}
+        self.env["centro_supervised"] = "yes"
 
     def manage(self, *arguments: str, text: str | None = None) -> str:
         """Run a management command; returns stdout, StackError on a non-zero exit."""
@@ -133,9 +143,8 @@ class LiveStack:
 
     def start(self, name: str, extra_env: Mapping[str, str] | None = None) -> None:
         """Start `web`, `worker` or `beat`; extra variables are for this start only."""
-        command = ["bash", str(ROOT / SCRIPTS[name])]
-        if name == "web":
-            command += ["--host", "127.0.0.1", "--port", str(self.port)]
+        # pdeathsig: when the tests are killed outright, the portal ends with them
+        command = ["setpriv", "--pdeathsig", "TERM", "--", "bash", str(ROOT / SCRIPTS[name])]
         with self.log_file(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command, cwd=ROOT, env={**self.env, **(extra_env or {})},
@@ -185,6 +194,8 @@ class LiveStack:
         deadline = time.monotonic() + seconds
         said = "no answer"
         while time.monotonic() < deadline:
+            if any(process.poll() is not None for process in self.processes.values()):
+                break
             with contextlib.suppress(OSError):
                 answer = self.request("GET", "/readyz")
                 if answer.status == 200:
@@ -195,7 +206,7 @@ class LiveStack:
             f"--- {name}\n{self.log_file(name).read_text(errors='replace')[-2000:]}"
             for name in SCRIPTS if self.log_file(name).exists()
         )
-        raise StackError(f"the portal is not ready after {seconds:.0f} s: {said}\n{logs}")
+        raise StackError(f"the portal is not ready: {said}\n{logs}")
 
     # HTTP
 
