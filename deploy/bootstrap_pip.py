@@ -24,7 +24,8 @@ def main() -> None:
         path = Path(directory) / wheel["filename"]
         path.write_bytes(content)
         subprocess.run(  # noqa: S603 (fixed arguments)
-            [sys.executable, f"{path}/pip", "install", "--quiet", "--no-index", str(path)], check=True
+            [sys.executable, f"{path}/pip", "install", "--quiet", "--no-index", str(path)],
+            check=True,
         )
 
 
