@@ -1,0 +1,454 @@
+"""Plain processes as a scheduler: real jobs, real kills."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hpc.client import SystemClient
+from hpc.commands import Command, CommandResult
+from hpc.errors import IncompleteAnswer, NotSupported, SchedulerSilent
+from hpc.jobs import JobInfo, JobSpec, JobState
+from hpc.schedulers.local import PROGRAM, LocalScheduler
+from hpc.transports.local import LocalTransport
+
+
+def eventually(check: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not check():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+class Jobs:
+    """Submits scripts to a local system and looks at them."""
+
+    def __init__(self, client: SystemClient, folder: Path) -> None:
+        self.client = client
+        self.folder = folder
+        self.spool = Path(client.scheduler.config.options["spool"])
+
+    def ask(self, script: str, name: str = "ckey", **fields: object) -> CommandResult:
+        path = self.folder / f"{name}.sh"
+        path.write_text(script)
+        given: dict = {"name": name, "script_path": str(path), "workdir": str(self.folder), **fields}
+        argv = self.client.scheduler.submit_argv(JobSpec(**given))
+        return self.client.run(Command(argv, lambda r: r))
+
+    def submit(self, script: str, name: str = "ckey", **fields: object) -> str:
+        answer = self.ask(script, name, **fields)
+        assert answer.exit_code == 0, answer.error_text
+        assert re.fullmatch(self.client.scheduler.job_id_pattern + "\n", answer.text)
+        return answer.text.strip()
+
+    def all(self) -> dict[str, JobInfo]:
+        found = self.client.run(self.client.scheduler.active(self.client.username))
+        return {job.job_id: job for job in found}
+
+    def wait(self, job_id: str, *states: JobState) -> JobInfo:
+        eventually(lambda: self.all()[job_id].state in states)
+        return self.all()[job_id]
+
+    def identity(self, job_id: str, who: str) -> int:
+        path = self.spool / job_id / who
+        eventually(path.exists)
+        return int(path.read_text().split()[1])
+
+
+@pytest.fixture
+def jobs(local_system: SystemClient, tmp_path: Path) -> Jobs:
+    return Jobs(local_system, tmp_path)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+SLEEP = "#!/bin/sh\nexec sleep 300\n"
+
+
+def test_a_job_that_succeeds(jobs: Jobs) -> None:
+    job_id = jobs.submit(
+        "#!/bin/sh\necho out; echo err >&2; pwd; echo $CENTRO_JOB_ID.$CENTRO_RESTARTS "
+        "$CENTRO_CPUS $CENTRO_MEMORY_MB; umask\n", cpus=3, memory_mb=500, stdout="log.%j",
+    )
+    job = jobs.wait(job_id, JobState.COMPLETED)
+    assert (job.name, job.exit_code, job.workdir, job.queue) == ("ckey", 0, str(jobs.folder), "local")
+    assert job.submit_time and job.start_time and job.end_time
+    assert job.submit_time <= job.start_time <= job.end_time
+    mask = subprocess.run(["sh", "-c", "umask"], capture_output=True, text=True, check=True).stdout
+    assert (jobs.folder / f"log.{job_id}").read_text() == (
+        f"out\nerr\n{jobs.folder}\n{job_id}.0 3 500\n{mask}"
+    )
+
+
+def test_a_job_that_fails(jobs: Jobs) -> None:
+    job = jobs.wait(jobs.submit("#!/bin/sh\nexit 3\n"), JobState.FAILED)
+    assert job.exit_code == 3
+
+
+def test_the_script_of_the_moment_counts(jobs: Jobs) -> None:
+    blocker = [jobs.submit(SLEEP, name=f"b{n}") for n in range(2)]
+    job_id = jobs.submit("#!/bin/sh\necho first > told\n", name="later")
+    (jobs.folder / "later.sh").write_text("#!/bin/sh\necho second > told\n")
+    jobs.client.run(jobs.client.scheduler.cancel(blocker))
+    jobs.wait(job_id, JobState.COMPLETED)
+    assert (jobs.folder / "told").read_text() == "first\n"
+
+
+def test_slots_and_order(jobs: Jobs) -> None:
+    ids = [jobs.submit("#!/bin/sh\necho $CENTRO_JOB_ID >> order; sleep 0.3\n") for _ in range(6)]
+    states = [job.state for job in jobs.all().values()]
+    assert sum(state is JobState.RUNNING for state in states) <= 2
+    for job_id in ids:
+        jobs.wait(job_id, JobState.COMPLETED)
+    started = (jobs.folder / "order").read_text().split()
+    assert sorted(started) == sorted(ids)
+    assert started[0] in ids[:2]
+    assert {job.reason for job in jobs.all().values()} == {""}
+
+
+def test_cancel_running_waiting_and_ended(jobs: Jobs) -> None:
+    ended = jobs.submit("#!/bin/sh\ntrue\n", name="ended")
+    jobs.wait(ended, JobState.COMPLETED)
+    running = [jobs.submit(SLEEP, name=f"run{n}") for n in range(2)]
+    for job_id in running:
+        jobs.wait(job_id, JobState.RUNNING)
+    waiting = jobs.submit("#!/bin/sh\n: > ran\n", name="wait")
+    assert jobs.all()[waiting].state is JobState.QUEUED
+    for _ in range(2):  # idempotent
+        jobs.client.run(jobs.client.scheduler.cancel([waiting, running[0], ended, "999999"]))
+    assert jobs.wait(waiting, JobState.CANCELLED).start_time is None
+    assert jobs.wait(running[0], JobState.CANCELLED).start_time is not None
+    assert jobs.all()[ended].state is JobState.COMPLETED
+    assert jobs.all()[running[1]].state is JobState.RUNNING
+    assert not (jobs.folder / "ran").exists()
+
+
+def test_cancel_reaches_every_process_of_the_job(jobs: Jobs) -> None:
+    script = "#!/bin/sh\ntrap '' TERM\nsleep 300 & echo $! > child\nwhile :; do sleep 1; done\n"
+    job_id = jobs.submit(script)
+    eventually(lambda: (jobs.folder / "child").exists() and (jobs.folder / "child").read_text() != "")
+    child = int((jobs.folder / "child").read_text())
+    jobs.client.run(jobs.client.scheduler.cancel([job_id]))
+    job = jobs.wait(job_id, JobState.CANCELLED)  # it ignores TERM, so this took KILL
+    assert job.exit_code == 128 + signal.SIGKILL
+    eventually(lambda: not is_running(child))
+
+
+def test_what_a_job_leaves_behind_ends_with_it(jobs: Jobs) -> None:
+    job_id = jobs.submit("#!/bin/sh\nsleep 300 & echo $! > child\n")
+    jobs.wait(job_id, JobState.COMPLETED)
+    eventually(lambda: not is_running(int((jobs.folder / "child").read_text())))
+
+
+def test_walltime(jobs: Jobs) -> None:
+    job_id = jobs.submit(SLEEP, walltime=timedelta(seconds=1))
+    job = jobs.wait(job_id, JobState.TIMEOUT)
+    assert job.walltime == timedelta(seconds=1)
+    assert job.elapsed is not None
+
+
+def test_no_process_stays_behind(jobs: Jobs) -> None:
+    ids = [jobs.submit("#!/bin/sh\ntrue\n", walltime=timedelta(hours=9)) for _ in range(3)]
+    for job_id in ids:
+        jobs.wait(job_id, JobState.COMPLETED)
+
+    def left() -> bool:
+        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+        return str(jobs.spool) in listed.stdout
+
+    eventually(lambda: not left())
+
+
+def test_find_by_name(jobs: Jobs) -> None:
+    job_id = jobs.submit(SLEEP, name="ckey1")
+    jobs.submit(SLEEP, name="ckey12")
+
+    def call(text: str) -> CommandResult:
+        functions = jobs.client.scheduler.find_functions
+        return jobs.client.run(Command(("/bin/sh", "-c", functions + text), lambda r: r))
+
+    assert call("centro_find ckey1").text == f"{job_id}\n"
+    assert call("centro_find nothing").text == ""
+    assert call("centro_find_past ckey1").text == ""
+    assert call(f"centro_cancel ckey12 {job_id}").exit_code == 0  # the wrong name
+    assert jobs.all()[job_id].state in (JobState.QUEUED, JobState.RUNNING)
+    assert call(f"centro_cancel ckey1 {job_id}").exit_code == 0
+    jobs.wait(job_id, JobState.CANCELLED)
+    assert call(f"centro_cancel ckey1 {job_id}").exit_code == 0
+    assert call("centro_cancel ckey1 999999").exit_code == 0
+    assert call("centro_find ckey1").text == f"{job_id}\n"
+
+
+def test_find_where_nothing_was_ever_submitted(jobs: Jobs) -> None:
+    functions = jobs.client.scheduler.find_functions
+    command = Command(("/bin/sh", "-c", functions + "centro_find x && centro_find_past x"), lambda r: r)
+    answer = jobs.client.run(command)
+    assert (answer.exit_code, answer.text, jobs.all()) == (0, "", {})
+
+
+def test_history(jobs: Jobs) -> None:
+    first, second = jobs.submit("#!/bin/sh\nexit 2\n"), jobs.submit(SLEEP)
+    jobs.wait(first, JobState.FAILED)
+    jobs.wait(second, JobState.RUNNING)
+    found = jobs.client.run(jobs.client.scheduler.history([first, second, "999999"]))
+    assert set(found) == {first, second}
+    assert (found[first][-1].state, found[first][-1].exit_code) == (JobState.FAILED, 2)
+    assert found[first][-1].source == "accounting"
+    assert jobs.client.run(jobs.client.scheduler.history([])) == {}
+
+
+def test_ended_jobs_leave_the_list_and_stay_in_history(jobs: Jobs) -> None:
+    old = jobs.submit("#!/bin/sh\ntrue\n", name="old")
+    jobs.wait(old, JobState.COMPLETED)
+    end = jobs.spool / old / "end"
+    long_ago = int(time.time()) - 1000
+    end.write_text(f"COMPLETED 0 {long_ago}\n")
+    os.utime(end, (long_ago, long_ago))
+    assert old not in jobs.all()
+    assert jobs.client.run(jobs.client.scheduler.history([old]))[old][-1].state is JobState.COMPLETED
+    new = jobs.submit("#!/bin/sh\ntrue\n", name="new")
+    jobs.wait(new, JobState.COMPLETED)
+    past = jobs.spool / "past" / old
+    eventually(past.exists)  # the end of a job tidies up
+    assert int(new) > int(old)
+    assert jobs.client.run(jobs.client.scheduler.history([old]))[old][-1].state is JobState.COMPLETED
+    functions = jobs.client.scheduler.find_functions
+    command = Command(("/bin/sh", "-c", functions + "centro_find old; centro_find_past old"), lambda r: r)
+    assert jobs.client.run(command).text == f"{old}\n"
+
+
+def test_ids_are_not_used_again(jobs: Jobs) -> None:
+    first = jobs.submit("#!/bin/sh\ntrue\n")
+    jobs.wait(first, JobState.COMPLETED)
+    (jobs.spool / ".last").unlink()
+    assert int(jobs.submit("#!/bin/sh\ntrue\n")) == int(first) + 1
+
+
+# ---------------------------------------------------------------- kills
+
+
+def test_the_job_survives_who_submitted_it(jobs: Jobs) -> None:
+    path = jobs.folder / "s.sh"
+    path.write_text("#!/bin/sh\nsleep 1\necho done > told\n")
+    argv = jobs.client.scheduler.submit_argv(JobSpec("k", str(path), str(jobs.folder)))
+    shell = subprocess.Popen(
+        ["sh", "-c", '"$@"; sleep 300', "x", *argv], start_new_session=True, stdout=subprocess.PIPE
+    )
+    assert shell.stdout is not None
+    job_id = shell.stdout.readline().decode().strip()
+    os.killpg(shell.pid, signal.SIGKILL)
+    shell.wait()
+    shell.stdout.close()
+    jobs.wait(job_id, JobState.COMPLETED)
+    assert (jobs.folder / "told").read_text() == "done\n"
+
+
+def test_a_job_and_supervisor_killed_together_are_a_failed_node(jobs: Jobs) -> None:
+    job_id = jobs.submit(SLEEP)
+    jobs.wait(job_id, JobState.RUNNING)
+    leader = jobs.identity(job_id, "leader")
+    os.kill(jobs.identity(job_id, "supervisor"), signal.SIGKILL)
+    os.killpg(leader, signal.SIGKILL)
+    job = jobs.wait(job_id, JobState.NODE_FAIL)
+    assert (job.exit_code, job.end_time) == (None, None)
+    assert job.state.may_return
+
+
+def test_a_waiting_jobs_supervisor_that_vanished(jobs: Jobs) -> None:
+    blocker = [jobs.submit(SLEEP, name=f"b{n}") for n in range(2)]
+    job_id = jobs.submit("#!/bin/sh\n: > ran\n", name="waits")
+    behind = jobs.submit("#!/bin/sh\n: > ran2\n", name="behind")
+    os.kill(jobs.identity(job_id, "supervisor"), signal.SIGKILL)
+    jobs.wait(job_id, JobState.NODE_FAIL)
+    jobs.client.run(jobs.client.scheduler.cancel(blocker))
+    jobs.wait(behind, JobState.COMPLETED)  # the queue goes on without it
+    assert not (jobs.folder / "ran").exists()
+
+
+def test_a_job_without_its_supervisor_runs_on_and_can_be_cancelled(jobs: Jobs) -> None:
+    job_id = jobs.submit("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n")
+    jobs.wait(job_id, JobState.RUNNING)
+    leader = jobs.identity(job_id, "leader")
+    os.kill(jobs.identity(job_id, "supervisor"), signal.SIGKILL)
+    assert jobs.all()[job_id].state is JobState.RUNNING  # true: the process is there
+    jobs.client.run(jobs.client.scheduler.cancel([job_id]))
+    jobs.wait(job_id, JobState.NODE_FAIL)
+    eventually(lambda: not is_running(leader))
+
+
+def test_a_pid_that_belongs_to_somebody_else_now_is_not_the_job(jobs: Jobs) -> None:
+    job_id = jobs.submit("#!/bin/sh\ntrue\n")
+    jobs.wait(job_id, JobState.COMPLETED)
+    folder = jobs.spool / job_id
+    (folder / "end").unlink()
+    boot, _, ticks = (folder / "supervisor").read_text().split()
+    bystander = subprocess.Popen(["sleep", "300"])
+    try:
+        for identity in (f"{boot} {bystander.pid} {ticks}", f"another-boot {bystander.pid} {ticks}"):
+            for who in ("supervisor", "leader"):
+                (folder / who).write_text(identity + "\n")
+            assert jobs.all()[job_id].state is JobState.NODE_FAIL
+            jobs.client.run(jobs.client.scheduler.cancel([job_id]))
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05])
+def test_a_submission_killed_at_any_moment(jobs: Jobs, delay: float) -> None:
+    path = jobs.folder / "s.sh"
+    path.write_text("#!/bin/sh\necho x >> told\n")
+    argv = jobs.client.scheduler.submit_argv(JobSpec("killed", str(path), str(jobs.folder)))
+    shell = subprocess.Popen(argv, start_new_session=True, stdout=subprocess.PIPE)
+    time.sleep(delay)
+    os.killpg(shell.pid, signal.SIGKILL)
+    answer = shell.communicate()[0].decode().strip()
+    functions = jobs.client.scheduler.find_functions
+    find = Command(("/bin/sh", "-c", functions + "centro_find killed"), lambda r: r.text.split())
+    time.sleep(0.2)
+    found = jobs.client.run(find)
+    assert len(found) <= 1
+    if answer:
+        assert found == [answer]
+    for job_id in found:  # there or not there, never half: it runs and ends
+        jobs.wait(job_id, JobState.COMPLETED)
+    told = jobs.folder / "told"
+    assert (told.read_text() if told.exists() else "") == "x\n" * len(found)
+    after = jobs.submit("#!/bin/sh\ntrue\n", name="after")
+    jobs.wait(after, JobState.COMPLETED)
+
+
+def test_many_submissions_at_once(jobs: Jobs) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        ids = list(threads.map(lambda n: jobs.submit("#!/bin/sh\ntrue\n", name=f"n{n}"), range(24)))
+    assert len(set(ids)) == 24
+    for job_id in ids:
+        jobs.wait(job_id, JobState.COMPLETED)
+    assert len({job.name for job in jobs.all().values()}) == 24
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_refused_submissions(jobs: Jobs) -> None:
+    missing = jobs.ask("#!/bin/sh\n", workdir="/nonexistent/folder")
+    no_interpreter = jobs.ask("echo hi\n")
+    (jobs.folder / "gone.sh").touch()
+    argv = jobs.client.scheduler.submit_argv(
+        JobSpec("k", str(jobs.folder / "no-such.sh"), str(jobs.folder))
+    )
+    no_script = jobs.client.run(Command(argv, lambda r: r))
+    for answer, word in ((missing, "does not exist"), (no_interpreter, "#!"), (no_script, "read")):
+        assert answer.exit_code == 1
+        assert word in answer.error_text
+        assert re.search(jobs.client.scheduler.submit_errors.rejected, answer.error_text)
+        assert not re.search(jobs.client.scheduler.submit_errors.transient, answer.error_text)
+    assert jobs.all() == {}
+
+
+def test_a_spool_that_cannot_be_written_passes_later(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    from hpc.schedulers.registry import scheduler_for
+
+    scheduler = scheduler_for("local", {"spool": str(tmp_path / "file" / "spool")})
+    (tmp_path / "s.sh").write_text("#!/bin/sh\n")
+    with LocalTransport() as transport:
+        answer = transport.run(
+            scheduler.submit_argv(JobSpec("k", str(tmp_path / "s.sh"), str(tmp_path)))
+        )
+    assert answer.exit_code == 1
+    assert re.search(scheduler.submit_errors.rejected, answer.error_text)
+
+
+def test_an_output_file_that_cannot_be_made(jobs: Jobs) -> None:
+    job_id = jobs.submit("#!/bin/sh\n: > ran\n", stdout="/nonexistent/folder/out")
+    jobs.wait(job_id, JobState.LAUNCH_FAILED)
+    assert not (jobs.folder / "ran").exists()
+
+
+def test_a_working_directory_that_went_away(jobs: Jobs) -> None:
+    blocker = [jobs.submit(SLEEP, name=f"b{n}") for n in range(2)]
+    workdir = jobs.folder / "w"
+    workdir.mkdir()
+    job_id = jobs.submit("#!/bin/sh\ntrue\n", workdir=str(workdir))
+    shutil.rmtree(workdir)
+    jobs.client.run(jobs.client.scheduler.cancel(blocker))
+    jobs.wait(job_id, JobState.LAUNCH_FAILED)
+
+
+@pytest.mark.parametrize("fields", [
+    {"queue": "part01"}, {"account": "a"}, {"qos": "q"}, {"reservation": "r"}, {"gpus": 1},
+    {"nodes": 2}, {"tasks": 2}, {"native": (("x", "y"),)},
+])
+def test_what_plain_processes_do_not_have(fields: dict) -> None:
+    with pytest.raises(NotSupported, match="local"):
+        LocalScheduler().submit_argv(JobSpec("k", "/s", "/w", **fields))
+
+
+@pytest.mark.parametrize("fields", [
+    {"name": ""}, {"name": "a\nb"}, {"workdir": "relative"}, {"stdout": ""},
+    {"walltime": timedelta(0)}, {"script_path": "a\x1fb"},
+])
+def test_senseless_jobs(fields: dict) -> None:
+    given = {"name": "k", "script_path": "/s", "workdir": "/w", **fields}
+    with pytest.raises(ValueError):
+        LocalScheduler().submit_argv(JobSpec(**given))
+
+
+def test_odd_names_of_everything(jobs: Jobs) -> None:
+    odd = "a b'c\"$(touch pwned)`id`*\\ é"
+    folder = jobs.folder / odd
+    folder.mkdir()
+    path = folder / "s.sh"
+    path.write_text("#!/bin/sh\npwd\n")
+    argv = jobs.client.scheduler.submit_argv(JobSpec(odd, str(path), str(folder), stdout=f"{odd} %j"))
+    job_id = jobs.client.run(Command(argv, lambda r: r.text.strip()))
+    job = jobs.wait(job_id, JobState.COMPLETED)
+    assert (job.name, job.workdir) == (odd, str(folder))
+    assert (folder / f"{odd} {job_id}").read_text() == f"{folder}\n"
+    assert not list(jobs.folder.rglob("pwned"))
+
+
+@pytest.mark.parametrize("text", [
+    "1\x1fRUNNING", "1\x1fRUNNING\n", "x" + "\x1f" * 12 + ".\n", "1" + "\x1f" * 12 + "\n",
+    "1" + "\x1f" * 13 + ".\n",
+])
+def test_a_broken_list_is_no_answer(text: str) -> None:
+    with pytest.raises(IncompleteAnswer):
+        LocalScheduler().parse_active(text, 0, "")
+
+
+def test_a_list_that_failed_is_no_answer() -> None:
+    with pytest.raises(SchedulerSilent, match="HOME"):
+        LocalScheduler().parse_active("", 2, "HOME: parameter not set")
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_the_program_reads_the_same_in_every_shell(shell: str) -> None:
+    answer = subprocess.run([shell, "-n"], input=PROGRAM, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_load_and_ping(jobs: Jobs) -> None:
+    assert jobs.client.run(jobs.client.scheduler.queues())[0].cpus_idle == 2
+    jobs.wait(jobs.submit(SLEEP), JobState.RUNNING)
+    (queue,) = jobs.client.run(jobs.client.scheduler.queues())
+    assert (queue.name, queue.cpus_total, queue.cpus_idle) == ("local", 2, 1)
+    assert "1 of 2 slots free" in jobs.client.run(jobs.client.scheduler.ping())
