@@ -31,7 +31,8 @@ def read_body(request: HttpRequest) -> bytes:
     """The raw body of a JSON request, not decoded.
 
     Raises ``UnsupportedMediaType`` for other content types, ``TooLarge`` before reading a body whose
-    announced length is over the limit, ``LengthRequired`` for a body sent in pieces.
+    announced length is over the limit, ``LengthRequired`` for a body sent in pieces,
+    ``BadParameter`` for a length that is none.
     """
     kind = (request.content_type or "").lower()
     if kind != "application/json":
@@ -43,13 +44,19 @@ def read_body(request: HttpRequest) -> bytes:
         raise rest.UnsupportedMediaType(kind, message)
     if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise rest.UnsupportedMediaType(kind, "A Content-Encoding is not accepted; send the body as it is.")
+    _check_length(request)
+    return request.body
+
+
+def _check_length(request: HttpRequest) -> None:
     length = request.META.get("CONTENT_LENGTH") or ""
     if not length and request.META.get("HTTP_TRANSFER_ENCODING"):
         raise LengthRequired("Send the body in one piece with a Content-Length header.")
-    if length.isascii() and length.isdigit() and int(length[:18]) > intake.MAX_BODY:
+    if length and not (length.isascii() and length.isdigit()):
+        raise BadParameter("Content-Length", "“Content-Length” is not a number.")
+    if len(length) > 18 or int(length or 0) > intake.MAX_BODY:
         message = f"The body has {length[:18]} bytes; at most {intake.MAX_BODY} (10 MB) are accepted."
         raise TooLarge([Problem("too_large", message)])
-    return request.body
 
 
 class NewRunView(ApiView):
