@@ -38,22 +38,28 @@ def choose_environment() -> None:
             del os.environ[name]  # a developer's own settings do not change the tests
     secret_file = STATE / "secrets.json"
     secret_file.touch(mode=0o600)
-    secret_file.write_text(json.dumps({
-        "secret_key": secrets.token_urlsafe(50),
-        "encryption_keys": [base64.urlsafe_b64encode(os.urandom(32)).decode()],
-    }))
+    secret_file.write_text(
+        json.dumps(
+            {
+                "secret_key": secrets.token_urlsafe(50),
+                "encryption_keys": [base64.urlsafe_b64encode(os.urandom(32)).decode()],
+            }
+        )
+    )
     lab_redis = os.environ.get("CENTRO_LAB_REDIS_URL")
-    os.environ.update({
-        "DJANGO_SETTINGS_MODULE": "centro.settings",
-        "CENTRO_SECRETS": str(secret_file),
-        "CENTRO_VAR": str(STATE / "var"),
-        "CENTRO_DATABASE_URL": os.environ.get(
-            "CENTRO_LAB_DATABASE_URL", f"sqlite:///{STATE}/centro.sqlite3"
-        ),
-        "CENTRO_REDIS_URL": (
-            f"{lab_redis.removesuffix('/0')}/{WORKER % 14 + 1}" if lab_redis else NO_REDIS
-        ),
-    })
+    os.environ.update(
+        {
+            "DJANGO_SETTINGS_MODULE": "centro.settings",
+            "CENTRO_SECRETS": str(secret_file),
+            "CENTRO_VAR": str(STATE / "var"),
+            "CENTRO_DATABASE_URL": os.environ.get(
+                "CENTRO_LAB_DATABASE_URL", f"sqlite:///{STATE}/centro.sqlite3"
+            ),
+            "CENTRO_REDIS_URL": (
+                f"{lab_redis.removesuffix('/0')}/{WORKER % 14 + 1}" if lab_redis else NO_REDIS
+            ),
+        }
+    )
 
 
 choose_environment()

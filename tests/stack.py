@@ -70,12 +70,17 @@ class LiveStack:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         secret_file = self.var / "secrets.json"
         secret_file.touch(mode=0o600)
-        secret_file.write_text(json.dumps({
-            "secret_key": secrets.token_urlsafe(50),
-            "encryption_keys": [base64.urlsafe_b64encode(os.urandom(32)).decode()],
-        }))
+        secret_file.write_text(
+            json.dumps(
+                {
+                    "secret_key": secrets.token_urlsafe(50),
+                    "encryption_keys": [base64.urlsafe_b64encode(os.urandom(32)).decode()],
+                }
+            )
+        )
         inherited = {
-            key: value for key, value in os.environ.items()
+            key: value
+            for key, value in os.environ.items()
             if not key.startswith(("CENTRO_", "DJANGO_", "PYTEST_"))
         }
         self.env: dict[str, str] = {
@@ -114,7 +119,11 @@ class LiveStack:
         # as start.sh does: read the configuration once, and let every process end with its parent
         said = subprocess.run(
             [sys.executable, "-m", "centro.config", "shell"],
-            cwd=ROOT, env=self.env, capture_output=True, text=True, check=True,
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         words = (line.partition("=") for line in said.stdout.splitlines())
         self.env |= {name: "".join(shlex.split(value)) for name, _, value in words}
@@ -124,8 +133,13 @@ class LiveStack:
         """Run a management command; returns stdout, StackError on a non-zero exit."""
         answer = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=self.env, input=text or "", capture_output=True, text=True,
-            timeout=180, check=False,
+            cwd=ROOT,
+            env=self.env,
+            input=text or "",
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
         )
         if answer.returncode != 0:
             raise StackError(
@@ -147,8 +161,13 @@ class LiveStack:
         command = ["setpriv", "--pdeathsig", "TERM", "--", "bash", str(ROOT / SCRIPTS[name])]
         with self.log_file(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                command, cwd=ROOT, env={**self.env, **(extra_env or {})},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                command,
+                cwd=ROOT,
+                env={**self.env, **(extra_env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def stop(self, name: str, patience: float = 30.0) -> None:
@@ -204,14 +223,22 @@ class LiveStack:
             time.sleep(0.2)
         logs = "\n".join(
             f"--- {name}\n{self.log_file(name).read_text(errors='replace')[-2000:]}"
-            for name in SCRIPTS if self.log_file(name).exists()
+            for name in SCRIPTS
+            if self.log_file(name).exists()
         )
         raise StackError(f"the portal is not ready: {said}\n{logs}")
 
     # HTTP
 
-    def request(self, method: str, path: str, user: str | None = None, data: Any = None,
-                headers: Mapping[str, str] | None = None, timeout: float = 30.0) -> Answer:
+    def request(
+        self,
+        method: str,
+        path: str,
+        user: str | None = None,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 30.0,
+    ) -> Answer:
         """One request; `data` is sent as JSON unless it is bytes. No status is an error."""
         sent = dict(headers or {})
         if user is not None:
@@ -230,8 +257,12 @@ class LiveStack:
             with error:
                 return Answer(error.code, _lower(error.headers.items()), error.read())
 
-    def submit(self, configuration: dict[str, Any], user: str = "alice",
-               headers: Mapping[str, str] | None = None) -> str:
+    def submit(
+        self,
+        configuration: dict[str, Any],
+        user: str = "alice",
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
         """Post a run; returns its id, StackError unless it was created."""
         answer = self.request("POST", "/api/v1/new-run/", user, configuration, headers)
         if answer.status not in (200, 201):
@@ -246,8 +277,9 @@ class LiveStack:
         shown: dict[str, Any] = answer.json()
         return shown
 
-    def wait_state(self, run_id: str, *states: str, seconds: float = 60.0,
-                   user: str = "alice") -> dict[str, Any]:
+    def wait_state(
+        self, run_id: str, *states: str, seconds: float = 60.0, user: str = "alice"
+    ) -> dict[str, Any]:
         """Wait until the run is in one of `states` (default: any final one); returns it.
 
         StackError when the time is over, and at once when it ended in another final state.

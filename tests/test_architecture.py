@@ -25,7 +25,9 @@ def tracked() -> tuple[Path, ...]:
     """Every file that git knows or would add, so that ignored state is left out."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, check=True,
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     ).stdout
     names = (name for name in listed.decode().split("\0") if name)
     return tuple(sorted(ROOT / name for name in names if (ROOT / name).is_file()))
@@ -34,7 +36,8 @@ def tracked() -> tuple[Path, ...]:
 def files(*suffixes: str, under: tuple[str, ...] = ()) -> list[Path]:
     """Tracked files by suffix and top folder."""
     return [
-        path for path in tracked()
+        path
+        for path in tracked()
         if path.suffix in suffixes and (not under or path.relative_to(ROOT).parts[0] in under)
     ]
 
@@ -64,7 +67,8 @@ def test_modules_are_short() -> None:
     long = {
         str(path.relative_to(ROOT)): length
         for path in files(".py")
-        if "migrations" not in path.parts and not path.stem.endswith("_tables")
+        if "migrations" not in path.parts
+        and not path.stem.endswith("_tables")
         and (length := len(path.read_text().splitlines())) > LONGEST_MODULE
     }
     assert not long
@@ -72,7 +76,8 @@ def test_modules_are_short() -> None:
 
 def test_modules_have_telling_names() -> None:
     vague = [
-        str(path.relative_to(ROOT)) for path in files(".py")
+        str(path.relative_to(ROOT))
+        for path in files(".py")
         if VAGUE_NAMES & {path.stem, *path.relative_to(ROOT).parts[:-1]}
     ]
     assert not vague
@@ -83,7 +88,9 @@ def test_host_keys_are_never_accepted_unseen() -> None:
 
 
 def test_commands_run_only_through_a_transport() -> None:
-    outside = [path for path in product() if path.is_relative_to(ROOT / "hpc" / "transports") is False]
+    outside = [
+        path for path in product() if path.is_relative_to(ROOT / "hpc" / "transports") is False
+    ]
     assert not hits(r"shell=True|\bexec_command\(", outside)
     assert not hits(r"shell=True", product())
 
@@ -108,7 +115,8 @@ def test_nothing_comes_from_a_cdn() -> None:
     assert pages
     broken = [
         f"{path.relative_to(ROOT)}: {found.group()}"
-        for path in pages for found in CDN.finditer(path.read_text())
+        for path in pages
+        for found in CDN.finditer(path.read_text())
     ]
     assert not broken
 
@@ -129,7 +137,9 @@ def test_shell_scripts_parse(shell: str, path: Path) -> None:
     assert answer.returncode == 0, answer.stderr
 
 
-@pytest.mark.parametrize("name", ["start.sh", "start_server.sh", "start_worker.sh",
-                                  "start_beat.sh", "test.sh", ".ci/run"])
+@pytest.mark.parametrize(
+    "name",
+    ["start.sh", "start_server.sh", "start_worker.sh", "start_beat.sh", "test.sh", ".ci/run"],
+)
 def test_commands_are_executable(name: str) -> None:
     assert os.access(ROOT / name, os.X_OK), f"chmod +x {name}"

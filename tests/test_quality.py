@@ -24,7 +24,11 @@ CHECKS = {
 def test_checker(name: str) -> None:
     program, *arguments = CHECKS[name]
     answer = subprocess.run(
-        [str(BIN / program), *arguments], cwd=ROOT, capture_output=True, text=True, check=False,
+        [str(BIN / program), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "NO_COLOR": "1"},
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -130,7 +131,16 @@ def _pipelines() -> list[dict[str, Any]]:
         # leaves its trace outside the portal, so that tests can count executions
         _pipeline("effect", "sleep 0.{{ config.tenths }}\necho {{ run.id }} $SLURM_JOB_ID >> ../effects\n",
                   {"tenths": {"type": "integer", "minimum": 0, "maximum": 9}}),
+        _phoenix(),
         _pipeline("wrong-partition", "echo never\n", queue="nowhere"),
         # a minute is the shortest limit that Slurm knows
         _pipeline("short-walltime", "echo started\nsleep 600\n", walltime="00:01:00"),
     ]
+
+
+def _phoenix() -> dict[str, Any]:
+    """The example site's Phoenix pipeline, on this cluster."""
+    folder = Path(__file__).parents[2] / "deploy/pipelines/phoenix"
+    pipeline = _pipeline("phoenix", (folder / "job.sh").read_text())
+    del pipeline["schema"]
+    return {**pipeline, "schema_file": str(folder / "schema.json")}

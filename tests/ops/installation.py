@@ -70,17 +70,29 @@ class Installation:
         """Start a command in the clone; its output goes to a file."""
         with output.open("wb") as sink:
             return subprocess.Popen(
-                command, cwd=self.folder, env=self.environment(**extra),
-                stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
-                start_new_session=True, **self._identity(),
+                command,
+                cwd=self.folder,
+                env=self.environment(**extra),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **self._identity(),
             )
 
     def call(self, *command: str, seconds: float = 300, **extra: str) -> tuple[int, str]:
         """Run a command in the clone to its end; returns exit code and output."""
         answer = subprocess.run(
-            command, cwd=self.folder, env=self.environment(**extra), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds,
-            check=False, **self._identity(),
+            command,
+            cwd=self.folder,
+            env=self.environment(**extra),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+            check=False,
+            **self._identity(),
         )
         return answer.returncode, answer.stdout
 
@@ -102,7 +114,8 @@ class Installation:
     def _clone(self) -> None:
         subprocess.run(
             ["git", "clone", "--quiet", "--depth", "1", f"file://{ROOT}", str(self.folder)],
-            check=True, capture_output=True,
+            check=True,
+            capture_output=True,
         )
         self.folder.chmod(0o755)
         if self.user is not None:

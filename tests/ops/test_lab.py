@@ -33,7 +33,9 @@ def submit(lab: Lab, user: str, script: str, *options: str) -> str:
 
 
 def test_every_user_can_log_in_and_submit(lab: Lab) -> None:
-    jobs = {user: submit(lab, user, "exit 3", "--comment=tag") for user in lab.layout.settings.users}
+    jobs = {
+        user: submit(lab, user, "exit 3", "--comment=tag") for user in lab.layout.settings.users
+    }
     for user, job in jobs.items():
         wait_until(lambda job=job: state(lab, job) == "FAILED|3:0|tag", 60, f"{user}: {job}")
 
@@ -59,8 +61,11 @@ def test_a_stopped_controller_is_missed_and_comes_back(lab: Lab) -> None:
 
 
 def test_stopping_sshd_cuts_open_connections(lab: Lab) -> None:
-    with subprocess.Popen([*lab.sshd.client("test1"), "echo up; sleep 300"],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as client:
+    with subprocess.Popen(
+        [*lab.sshd.client("test1"), "echo up; sleep 300"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    ) as client:
         assert client.stdout is not None
         assert client.stdout.readline() == b"up\n"
         lab.sshd.stop()
@@ -77,8 +82,9 @@ def test_valkey_forgets_over_a_restart(lab: Lab) -> None:
 
 def test_mariadb_keeps_what_was_committed_over_a_kill(lab: Lab) -> None:
     name = f"centro_kill_{os.getpid()}"
-    lab.mariadb.sql(f"CREATE DATABASE {name}; CREATE TABLE {name}.t (n INT); "
-                    f"INSERT INTO {name}.t VALUES (7)")
+    lab.mariadb.sql(
+        f"CREATE DATABASE {name}; CREATE TABLE {name}.t (n INT); INSERT INTO {name}.t VALUES (7)"
+    )
     lab.mariadb.kill()
     lab.mariadb.start()
     assert lab.mariadb.sql(f"SELECT n FROM {name}.t") == "7\n"
@@ -103,7 +109,12 @@ def test_a_lab_goes_down_with_its_owner() -> None:
             environment = {**os.environ, "CENTRO_LAB_DIR": str(folder)}
             up = subprocess.run(
                 [sys.executable, "-m", "tests.lab", "up", "--owner", str(owner.pid)],
-                cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=120,
+                cwd=ROOT,
+                env=environment,
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=120,
             )
             assert up.returncode == 0, up.stderr
             second = Lab.at(folder)
@@ -117,4 +128,3 @@ def test_a_lab_goes_down_with_its_owner() -> None:
     time.sleep(0.2)
     assert not [pid for pid in pids if start_time(pid) is not None]
     assert not second.leftovers()
-

@@ -14,13 +14,7 @@ import pytest
 from tests.lab.process import wait_until
 from tests.ops.installation import Installation, Started, readiness, run_state
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def installation() -> Iterator[Installation]:
-    with Installation.cloned() as clone:
-        yield clone
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("start")]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +44,8 @@ def test_the_printed_line_runs_a_pipeline_to_success(
     wait_until(ended, 90, f"run {run_id} did not end: {final}")
     assert final["state"] == "succeeded", final
     code, log = installation.call(
-        "bash", "-c",
+        "bash",
+        "-c",
         f"curl -sS {login.group()} {installation.url}/api/v1/runs/{run_id}/log/?stream=stdout",
     )
     assert code == 0
@@ -110,8 +105,11 @@ def test_a_supervisor_killed_outright_leaves_nothing(
     ],
 )
 def test_what_fails_says_so_in_one_line(
-    installation: Installation, first: Started, arguments: list[str],
-    variables: dict[str, str], expected: str,
+    installation: Installation,
+    first: Started,
+    arguments: list[str],
+    variables: dict[str, str],
+    expected: str,
 ) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -121,9 +119,7 @@ def test_what_fails_says_so_in_one_line(
         if "--port" not in words and "--prot" not in words:
             words += ["--port", str(installation.port)]
         state = installation.folder / "other"
-        code, text = installation.call(
-            "./start.sh", *words, CENTRO_VAR=str(state), **variables
-        )
+        code, text = installation.call("./start.sh", *words, CENTRO_VAR=str(state), **variables)
     assert code not in (0, -signal.SIGKILL), text
     complaint = [line for line in text.splitlines() if expected in line]
     assert len(complaint) == 1, text
