@@ -78,6 +78,21 @@ def _required(validator: Any, names: list[str], instance: Any, schema: Schema) -
                 yield _fault(name)
 
 
+def _properties(
+    validator: Any, properties: dict[str, Any], instance: Any, schema: Schema
+) -> Errors:
+    """As in stock, which loses the place of a key whose schema is ``false``."""
+    if not isinstance(instance, dict):
+        return
+    for name, subschema in properties.items():
+        if name not in instance:
+            continue
+        if subschema is False:
+            yield _fault(name, path=[name])
+        else:
+            yield from validator.descend(instance[name], subschema, path=name, schema_path=name)
+
+
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Schema) -> Errors:
     if isinstance(instance, str) and not found(pattern, instance):
         yield _fault(pattern)
@@ -180,6 +195,7 @@ BoundedValidator = _extend(
     | {
         "type": _type,
         "required": _required,
+        "properties": _properties,
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
@@ -192,9 +208,7 @@ _NOTHING_ELSE: SchemaRegistry = Registry()
 
 def validator_for(schema: Schema | bool) -> Validator:
     """A validator of one schema; it resolves references within the schema only."""
-    validator: Validator = BoundedValidator(
-        schema, registry=_NOTHING_ELSE, format_checker=_FORMATS
-    )
+    validator: Validator = BoundedValidator(schema, registry=_NOTHING_ELSE, format_checker=_FORMATS)
     return validator
 
 

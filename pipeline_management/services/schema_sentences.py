@@ -249,6 +249,7 @@ _WRITERS: dict[str, Callable[[Any, ValidationError], str]] = {
     "multipleOf": _limit("that is a multiple of"),
     "contains": lambda *_: "has the wrong number of entries of the kind that the schema asks for",
     "items": lambda *_: "has more entries than the schema knows",
+    "properties": lambda *_: "is not allowed here",
     "not": lambda *_: "has a form that the schema forbids",
     "anyOf": _alternatives,
     "oneOf": _alternatives,

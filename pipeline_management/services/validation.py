@@ -140,7 +140,8 @@ def _place(error: ValidationError) -> list[str | int]:
 
 
 def _problem(error: ValidationError, path: list[str | int]) -> Problem:
-    code = str(error.validator) if error.validator else "not_allowed"
+    is_forbidden = error.validator in (None, "properties")  # a schema that is just ``false``
+    code = "not_allowed" if is_forbidden else str(error.validator)
     return Problem(code, sentence(error, path), pointer(path), row(path))
 
 

@@ -37,7 +37,9 @@ class Site:
     versions: dict[str, PipelineVersion]
 
 
-def make_version(pipeline: Pipeline, version: str, *, key: str, **fields: object) -> PipelineVersion:
+def make_version(
+    pipeline: Pipeline, version: str, *, key: str, **fields: object
+) -> PipelineVersion:
     values: dict[str, object] = {
         "schema": SCHEMA,
         "script": "echo hello {{ config.name }}\n",
@@ -57,7 +59,8 @@ def make_site() -> Site:
         name="far", transport="ssh", scheduler="slurm", host="h", workdir="/home/{username}/centro"
     )
     alice, viewer, stranger, admin = (
-        User.objects.create_user(name, f"{name}@example.org") for name in ("alice", "vera", "sam", "root")
+        User.objects.create_user(name, f"{name}@example.org")
+        for name in ("alice", "vera", "sam", "root")
     )
     admin.is_staff = True
     admin.save()
@@ -76,6 +79,4 @@ def make_site() -> Site:
     for version in versions.values():
         PipelineSystem.objects.create(version=version, system=near, position=0)
         PipelineSystem.objects.create(version=version, system=far, position=1)
-    return Site(
-        alice, viewer, stranger, admin, lab, other_lab, near, far, pipeline, versions
-    )
+    return Site(alice, viewer, stranger, admin, lab, other_lab, near, far, pipeline, versions)
