@@ -138,8 +138,8 @@ def _is_end(job: JobInfo) -> bool:
 
 
 def _end(sighting: Sighting) -> JobInfo | None:
-    """The scheduler's word about the end: the queue's, else accounting's."""
-    for job in (sighting.listed, sighting.record):
+    """The scheduler's word about the end: accounting's, which knows exit codes, else the queue's."""
+    for job in (sighting.record, sighting.listed):
         if job is not None and _is_end(job):
             return job
     return None

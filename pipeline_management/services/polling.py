@@ -14,6 +14,7 @@ from hpc.client import SystemClient
 from hpc.errors import HpcError, NotSupported, SchedulerError, SchedulerSilent
 from hpc.jobs import JobInfo
 from hpc.protocol.cancellation import End, cancel
+from hpc.protocol.markers import Markers
 from hpc.protocol.observation import Look, Observation, Probed, Watched, observe, probe
 from pipeline_management.choices import (
     WATCHED_STATES,
@@ -133,12 +134,9 @@ class _Tick:
             job = observation.jobs.get(run.job_id)
             # The same id under another name is somebody else's job: ids come back after a crash.
             listed[run] = job if job is not None and job.name == run.key else None
-        missing = [
-            run
-            for run in runs
-            if listed[run] is None and observation.markers[str(run.pk)].result is None
-        ]
-        records, accounting = self._records(missing)
+        records, accounting = self._records(
+            [run for run in runs if _is_unexplained(listed[run], observation.markers[str(run.pk)])]
+        )
         return {
             run: Sighting(
                 listed=listed[run],
@@ -248,6 +246,11 @@ class _Tick:
                 ).update(job_id=change.fields["job_id"], found_by="adopted")
         if finishing:
             dispatch.ring(dispatch.FINISH, self.account.pk)
+
+
+def _is_unexplained(listed: JobInfo | None, markers: Markers) -> bool:
+    """Whether accounting has something to add: the job is over or gone and did not say how it ended."""
+    return markers.result is None and (listed is None or listed.state.is_final)
 
 
 def _without_directory(judgement: Judgement) -> Judgement:

@@ -23,7 +23,7 @@ EXAMPLE = Path(__file__).parents[2] / "deploy/pipelines/phoenix/example.json"
 def test_success_has_its_log_and_its_events(stack: LiveStack, lab: Lab) -> None:
     run_id = stack.submit({"pipeline": "hello", "name": "it's; $(touch x) `y`"})
     run = stack.wait_state(run_id, "succeeded")
-    assert (run["exit_code"], run["reason"], run["attention"]) == (0, "", None)
+    assert (run["exit_code"], run["reason"], run["attention"]) == (0, None, None)
     log = stack.request("GET", f"/api/v1/runs/{run_id}/log/?stream=stdout", "alice")
     assert log.body.decode() == "hello it's; $(touch x) `y`\n"
     events = stack.request("GET", f"/api/v1/runs/{run_id}/events/", "alice").json()["results"]
