@@ -32,7 +32,11 @@ centro_address ${arguments[@]+"${arguments[@]}"}
 . "$centro_root/deploy/setup.sh"
 
 centro_setup
-[ "$setup_only" = no ] || { echo "Centro is set up. Start: ./start_server.sh, ./start_worker.sh, ./start_beat.sh" && exit 0; }
+if [ "$setup_only" = yes ]; then
+    "$centro_python" -m centro.launch login
+    echo "Centro is set up. Start: ./start_server.sh, ./start_worker.sh, ./start_beat.sh"
+    exit 0
+fi
 
 supervisor=
 waiter=
@@ -50,7 +54,7 @@ centro_background "$centro_venv/bin/supervisord" --configuration "$centro_root/d
 supervisor=$centro_pid
 
 missing_file=$centro_run_dir/missing
-centro_background "$centro_python" -m centro.launch wait "$supervisor" 90 "$missing_file"
+centro_background "$centro_python" -m centro.launch wait "$supervisor" 60 "$missing_file"
 waiter=$centro_pid
 wait "$waiter"
 ready=$?

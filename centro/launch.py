@@ -91,26 +91,31 @@ def _given_up(config: Config) -> str:
     return ", ".join(str(state["name"]) for state in states if state["statename"] == "FATAL")
 
 
-def banner(config: Config) -> str:
-    """The closing lines of a start. A new password is shown this once."""
+def login(config: Config) -> tuple[str, str]:
+    """How to log in as administrator: (a sentence, curl's option). A new password is told this once."""
     first = config.run_dir / "first-login"
     kept = config.var / "admin-password"
-    login = "--user admin"
-    told = "as admin, with the password chosen at the first start"
     if first.is_file():
         password = first.read_text(encoding="utf-8").strip()
         first.unlink()
-        login = f"--user {shlex.quote(f'admin:{password}')}"
-        told = f"as admin, password {password}" + (f" (kept in {kept})" if kept.is_file() else "")
-    elif kept.is_file():
-        login = f'--user "admin:$(cat {shlex.quote(str(kept))})"'
-        told = f"as admin, password in {kept}"
+        place = f" (kept in {kept})" if kept.is_file() else ""
+        option = f"--user {shlex.quote(f'admin:{password}')}"
+        return f"Log in as admin, password {password}{place}", option
+    if kept.is_file():
+        option = f'--user "admin:$(cat {shlex.quote(str(kept))})"'
+        return f"Log in as admin, password in {kept}", option
+    return "Log in as admin, with the password chosen at the first start", "--user admin"
+
+
+def banner(config: Config) -> str:
+    """The closing lines of a start."""
+    told, option = login(config)
     url = config.url
     return (
         f"Centro is ready at {url}\n"
-        f"Log in {told}\n"
+        f"{told}\n"
         "Try a run:\n"
-        f"  curl {login} --header 'Content-Type: application/json' -d '{HELLO}' {url}/api/v1/new-run/\n"
+        f"  curl {option} --header 'Content-Type: application/json' -d '{HELLO}' {url}/api/v1/new-run/\n"
         "Ctrl-C stops everything."
     )
 
@@ -124,6 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     waiting.add_argument("supervisor", type=int)
     waiting.add_argument("seconds", type=float)
     waiting.add_argument("report", type=Path, help="file for the list of what is missing")
+    verbs.add_parser("login")
     verbs.add_parser("banner")
     options = parser.parse_args(arguments)
     fault: str | None = None
@@ -138,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
         fault = wait(config, options.supervisor, options.seconds)
         options.report.write_text(fault or "", encoding="utf-8")
     else:
-        print(banner(config))
+        print(banner(config) if options.verb == "banner" else login(config)[0])
     if fault:
         print(fault, file=sys.stderr)
     return 1 if fault else 0

@@ -5,6 +5,7 @@ import json
 import subprocess  # noqa: S404 (runs this same interpreter)
 import sys
 import tempfile
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -16,7 +17,8 @@ def main() -> None:
     with urllib.request.urlopen(INDEX, timeout=30) as answer:
         files = json.load(answer)["urls"]
     wheel = next(file for file in files if file["packagetype"] == "bdist_wheel")
-    with urllib.request.urlopen(wheel["url"], timeout=60) as answer:  # noqa: S310 (an https URL of the index)
+    url = urllib.parse.urljoin(INDEX, wheel["url"])  # mirrors may give it relative to the index
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 (an https URL of the index)
         content = answer.read()
     if hashlib.sha256(content).hexdigest() != wheel["digests"]["sha256"]:
         sys.exit("the digest of pip's wheel is wrong")

@@ -13,7 +13,7 @@ centro_setup() {
         "$centro_python" -m centro.launch port 2>"$centro_log" || centro_fail "$(tail -n 1 "$centro_log")"
     fi
     centro_driver
-    "$centro_python" manage.py prepare 2>"$centro_log" || centro_fail "setup failed: $(tail -n 1 "$centro_log") (all of it: $centro_log)"
+    "$centro_python" manage.py prepare 2>"$centro_log" || centro_fail "setup failed: $(tail -n 1 "$centro_log" | sed 's/^CommandError: //') (details: $centro_log)"
 }
 
 # Virtual environment and packages. A stamp with the digest of the pins makes later starts skip this.

@@ -44,6 +44,8 @@ class Command(BaseCommand):
             action()
         except (CommandError, DatabaseError, OSError) as error:
             text = " ".join(str(error).split())
+            if isinstance(error, DatabaseError):
+                text += "; does the database server run, and are the database settings right?"
             raise CommandError(f"{name}: {text}") from error
 
     def _static(self, config: Config) -> None:
