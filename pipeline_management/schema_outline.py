@@ -99,7 +99,8 @@ def _place(
 
 def _types(node: dict[str, Any], root: dict[str, Any]) -> str:
     kinds = node.get("type", [])
-    names = [kinds] if isinstance(kinds, str) else [str(kind) for kind in kinds]
+    listed = kinds if isinstance(kinds, list) else [kinds]
+    names = [kind for kind in listed if isinstance(kind, str)]
     items = node.get("items")
     if names == ["array"] and isinstance(items, dict):
         inner = _types(_resolve(items, root), root)

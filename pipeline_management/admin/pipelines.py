@@ -33,12 +33,17 @@ def content_sha256(version: PipelineVersion) -> str:
 class VersionForm(forms.ModelForm):
     """Checks schema, template and resources as the site file's reader does."""
 
+    script = forms.CharField(
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 20, "cols": 100, "spellcheck": "false"}),
+        help_text=_("Jinja2 template of the job script; every value is shell-quoted."),
+    )
+
     class Meta:
         model = PipelineVersion
         exclude = ()
         help_texts = {
             "schema": _("JSON Schema (draft 2020-12) of the configuration; {} accepts every object."),
-            "script": _("Jinja2 template of the job script; every value is shell-quoted."),
             "resources": _("queue, walltime (HH:MM:SS), cpus, memory_mb, account, nodes, tasks, gpus, qos"),
             "all_labs": _("Every lab may run it; the labs below do not count then."),
         }

@@ -32,6 +32,7 @@ class EventInline(_ReadOnly, admin.TabularInline):
 
     model = RunEvent
     fields = ("seq", "at", "actor", "type", "from_state", "to_state", "evidence", "data")
+    readonly_fields = fields
     extra = 0
 
 
@@ -40,6 +41,7 @@ class AttemptInline(_ReadOnly, admin.TabularInline):
 
     model = Attempt
     fields = ("number", "job_id", "created_at", "submitted_at", "found_by", "lost_at")
+    readonly_fields = fields
     extra = 0
 
 

@@ -99,6 +99,7 @@ class SubmitForm(forms.Form):
         """
         upload = self.files.get("file")
         if isinstance(upload, UploadedFile):
+            upload.seek(0)
             return upload.read(MAX_BODY + 1)
         return self.text().encode("utf-8", "surrogatepass")
 
