@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from hpc.transports.pool import TransportPool
 T = TypeVar("T")
 
 TRANSPORTS = ("local", "ssh")
+_USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class SystemSpec:
         if self.transport not in TRANSPORTS:
             known = " or ".join(TRANSPORTS)
             raise ValueError(f"{prefix}transport is {self.transport!r}, expected {known}")
-        if not self.username:
-            raise ValueError(f"{prefix}username is empty")
+        if not _USERNAME.fullmatch(self.username):
+            raise ValueError(f"{prefix}username is {self.username!r}, expected a Unix user name")
         if self.limits.max_connections < 1:
             raise ValueError(f"{prefix}limits.max_connections must be at least 1")
         if not 1 <= self.limits.window_mib <= 8:

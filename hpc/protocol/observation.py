@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from hpc.commands import MIB, Command, CommandResult
 from hpc.errors import IncompleteAnswer
@@ -15,8 +16,7 @@ from hpc.protocol.scripts import program
 from hpc.schedulers.base import UNIT, Scheduler
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(NamedTuple):  # thousands a tick: made in a third of a dataclass's time
     """A run to look at: its id, the directory that holds its directory, its recorded job id, and the
     native state and reason last seen (a state of "" asks for all that is known of it)."""
 

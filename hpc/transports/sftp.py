@@ -109,6 +109,13 @@ class SftpFiles:
         with self._session(path) as sftp:
             sftp.remove(_wire(path))
 
+    def close_one_idle(self) -> None:
+        """Give one kept channel back to the server, if there is one."""
+        with self._lock:
+            sftp = self._idle.pop(0) if self._idle else None
+        if sftp is not None:
+            sftp.close()
+
     @contextlib.contextmanager
     def _session(self, path: str) -> Iterator[paramiko.SFTPClient]:
         """A channel for this thread alone; returned to the kept ones unless its state is in doubt."""

@@ -63,6 +63,8 @@ class SSHTransport(Transport):
             endpoint, credential, window_mib=window_mib, timeout=timeout
         )
         self._slots = threading.BoundedSemaphore(EXEC_CHANNELS)
+        self._refused = threading.Lock()
+        self._ended = 0
         self._retired = False
         self._closed = False
         self._files = SftpFiles(self._open_channel, self.retire, self._sock, SFTP_CHANNELS)
@@ -129,6 +131,7 @@ class SSHTransport(Transport):
                     raise self._lost(str(error) or "the connection closed", deadline) from error
                 finally:
                     channel.close()
+                    self._ended += 1
         finally:
             self._slots.release()
 
@@ -141,22 +144,44 @@ class SSHTransport(Transport):
 
     def _open_channel(self, deadline: float) -> paramiko.Channel:
         """A new session. A refused one is asked for again for a short while: nothing has run yet."""
+        with self._refused:  # those who were refused before us go first
+            pass
+        channel = self._try_to_open(deadline)
+        if channel is not None:
+            return channel
+        with self._refused:
+            return self._insist(deadline)
+
+    def _insist(self, deadline: float) -> paramiko.Channel:
+        """Ask again while sessions of ours still end, and for two seconds after the last one did."""
         pause = 0.005
-        give_up = min(deadline, time.monotonic() + _REFUSED_FOR)
-        while True:
-            try:
-                left = max(0.1, min(OPEN_TIMEOUT, deadline - time.monotonic()))
-                return self._ssh.open_session(timeout=left)
-            except paramiko.ChannelException as error:
-                if time.monotonic() + pause > give_up:
-                    raise ChannelsBusy(
-                        f"{self.where}: the server refuses more sessions: {error}"
-                    ) from error
-                time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-                pause = min(pause * 2, 0.1)
-            except (paramiko.SSHException, EOFError, OSError) as error:
-                self._retired = True
-                raise ConnectFailed(f"{self.where}: no channel could be opened: {error}") from error
+        ended = self._ended
+        give_up = time.monotonic() + _REFUSED_FOR
+        while time.monotonic() + pause < min(give_up, deadline):
+            self._files.close_one_idle()  # a kept channel is worth less than a command that waits
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, 0.1)
+            channel = self._try_to_open(deadline)
+            if channel is not None:
+                return channel
+            if ended != self._ended:
+                ended = self._ended
+                give_up = time.monotonic() + _REFUSED_FOR
+        raise ChannelsBusy(f"{self.where}: the server refuses more sessions on this connection")
+
+    def _try_to_open(self, deadline: float) -> paramiko.Channel | None:
+        """None when the server refused, most often by its MaxSessions."""
+        try:
+            left = max(0.1, min(OPEN_TIMEOUT, deadline - time.monotonic()))
+            return self._ssh.open_session(timeout=left)
+        except paramiko.ChannelException:
+            return None
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            # paramiko hands the reason of a refusal to whichever thread asks first
+            if self._ssh.is_active() and str(error) == "Unable to open channel.":
+                return None
+            self._retired = True
+            raise ConnectFailed(f"{self.where}: no channel could be opened: {error}") from error
 
     def _start(self, channel: paramiko.Channel, deadline: float) -> None:
         channel.settimeout(max(0.1, deadline - time.monotonic()))

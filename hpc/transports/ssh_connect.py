@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ from hpc.transports.watchdog import WATCHDOG
 CONNECT_TIMEOUT = 15.0
 KEEPALIVE = 15
 USER_TIMEOUT_MS = 30_000
+
+# What paramiko logs as errors with tracebacks (a refused session, a server that went away) is raised by
+# us as an error of its own class; the place of the logger lets a site see it all the same.
+_LOG_CHANNEL = "hpc.paramiko"
+logging.getLogger(_LOG_CHANNEL).setLevel(logging.CRITICAL)
 
 
 def open_connection(
@@ -44,6 +50,7 @@ def open_connection(
     try:
         with _named_errors(where, timeout), WATCHDOG.guard(deadline, lambda: shut(sock)):
             connection = paramiko.Transport(sock, default_window_size=window_mib * MIB)
+            connection.set_log_channel(_LOG_CHANNEL)
             _prepare(connection, pinned, deadline)
             connection.start_client(timeout=max(0.1, deadline - time.monotonic()))
             pinned.verify(connection.get_remote_server_key(), str(endpoint))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from pathlib import Path
 
@@ -22,6 +23,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINWh73JdX6D6UH1LH3Y5WvkPGzvwpN7Ww8NFh
 
 def keygen(folder: Path, kind: str, passphrase: str = "", *more: str) -> Path:
     path = folder / f"{kind}-key"
+    more = (*more, "-b", "2048") if kind == "rsa" else more
     subprocess.run(
         ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", str(path), *more], check=True
     )
@@ -103,7 +105,7 @@ def test_each_certificate_is_new_and_short(tmp_path: Path) -> None:
     first, second = credential.login_key(), credential.login_key()
     assert first.get_base64() != second.get_base64()
     (tmp_path / "cert.pub").write_text(
-        f"{first.public_blob.key_type} " + __import__("base64").b64encode(first.public_blob.key_blob).decode()
+        f"{first.public_blob.key_type} {base64.b64encode(first.public_blob.key_blob).decode()}"
     )
     shown = subprocess.run(
         ["ssh-keygen", "-L", "-f", str(tmp_path / "cert.pub")], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""Plain processes as a scheduler: real jobs, real kills."""
+"""Plain processes as a scheduler: real jobs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,67 +16,16 @@ import pytest
 from hpc.client import SystemClient
 from hpc.commands import Command, CommandResult
 from hpc.errors import IncompleteAnswer, NotSupported, SchedulerSilent
-from hpc.jobs import JobInfo, JobSpec, JobState
+from hpc.jobs import JobSpec, JobState
 from hpc.schedulers.local import PROGRAM, LocalScheduler
+from hpc.schedulers.registry import scheduler_for
 from hpc.transports.local import LocalTransport
-
-
-def eventually(check: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not check():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-class Jobs:
-    """Submits scripts to a local system and looks at them."""
-
-    def __init__(self, client: SystemClient, folder: Path) -> None:
-        self.client = client
-        self.folder = folder
-        self.spool = Path(client.scheduler.config.options["spool"])
-
-    def ask(self, script: str, name: str = "ckey", **fields: object) -> CommandResult:
-        path = self.folder / f"{name}.sh"
-        path.write_text(script)
-        given: dict = {"name": name, "script_path": str(path), "workdir": str(self.folder), **fields}
-        argv = self.client.scheduler.submit_argv(JobSpec(**given))
-        return self.client.run(Command(argv, lambda r: r))
-
-    def submit(self, script: str, name: str = "ckey", **fields: object) -> str:
-        answer = self.ask(script, name, **fields)
-        assert answer.exit_code == 0, answer.error_text
-        assert re.fullmatch(self.client.scheduler.job_id_pattern + "\n", answer.text)
-        return answer.text.strip()
-
-    def all(self) -> dict[str, JobInfo]:
-        found = self.client.run(self.client.scheduler.active(self.client.username))
-        return {job.job_id: job for job in found}
-
-    def wait(self, job_id: str, *states: JobState) -> JobInfo:
-        eventually(lambda: self.all()[job_id].state in states)
-        return self.all()[job_id]
-
-    def identity(self, job_id: str, who: str) -> int:
-        path = self.spool / job_id / who
-        eventually(path.exists)
-        return int(path.read_text().split()[1])
+from tests.hpc.local_jobs import SLEEP, Jobs, eventually, is_running
 
 
 @pytest.fixture
 def jobs(local_system: SystemClient, tmp_path: Path) -> Jobs:
     return Jobs(local_system, tmp_path)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
-
-
-SLEEP = "#!/bin/sh\nexec sleep 300\n"
 
 
 def test_a_job_that_succeeds(jobs: Jobs) -> None:
@@ -240,113 +187,6 @@ def test_ids_are_not_used_again(jobs: Jobs) -> None:
     assert int(jobs.submit("#!/bin/sh\ntrue\n")) == int(first) + 1
 
 
-# ---------------------------------------------------------------- kills
-
-
-def test_the_job_survives_who_submitted_it(jobs: Jobs) -> None:
-    path = jobs.folder / "s.sh"
-    path.write_text("#!/bin/sh\nsleep 1\necho done > told\n")
-    argv = jobs.client.scheduler.submit_argv(JobSpec("k", str(path), str(jobs.folder)))
-    shell = subprocess.Popen(
-        ["sh", "-c", '"$@"; sleep 300', "x", *argv], start_new_session=True, stdout=subprocess.PIPE
-    )
-    assert shell.stdout is not None
-    job_id = shell.stdout.readline().decode().strip()
-    os.killpg(shell.pid, signal.SIGKILL)
-    shell.wait()
-    shell.stdout.close()
-    jobs.wait(job_id, JobState.COMPLETED)
-    assert (jobs.folder / "told").read_text() == "done\n"
-
-
-def test_a_job_and_supervisor_killed_together_are_a_failed_node(jobs: Jobs) -> None:
-    job_id = jobs.submit(SLEEP)
-    jobs.wait(job_id, JobState.RUNNING)
-    leader = jobs.identity(job_id, "leader")
-    os.kill(jobs.identity(job_id, "supervisor"), signal.SIGKILL)
-    os.killpg(leader, signal.SIGKILL)
-    job = jobs.wait(job_id, JobState.NODE_FAIL)
-    assert (job.exit_code, job.end_time) == (None, None)
-    assert job.state.may_return
-
-
-def test_a_waiting_jobs_supervisor_that_vanished(jobs: Jobs) -> None:
-    blocker = [jobs.submit(SLEEP, name=f"b{n}") for n in range(2)]
-    job_id = jobs.submit("#!/bin/sh\n: > ran\n", name="waits")
-    behind = jobs.submit("#!/bin/sh\n: > ran2\n", name="behind")
-    os.kill(jobs.identity(job_id, "supervisor"), signal.SIGKILL)
-    jobs.wait(job_id, JobState.NODE_FAIL)
-    jobs.client.run(jobs.client.scheduler.cancel(blocker))
-    jobs.wait(behind, JobState.COMPLETED)  # the queue goes on without it
-    assert not (jobs.folder / "ran").exists()
-
-
-def test_a_job_without_its_supervisor_runs_on_and_can_be_cancelled(jobs: Jobs) -> None:
-    job_id = jobs.submit("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n")
-    jobs.wait(job_id, JobState.RUNNING)
-    leader = jobs.identity(job_id, "leader")
-    os.kill(jobs.identity(job_id, "supervisor"), signal.SIGKILL)
-    assert jobs.all()[job_id].state is JobState.RUNNING  # true: the process is there
-    jobs.client.run(jobs.client.scheduler.cancel([job_id]))
-    jobs.wait(job_id, JobState.NODE_FAIL)
-    eventually(lambda: not is_running(leader))
-
-
-def test_a_pid_that_belongs_to_somebody_else_now_is_not_the_job(jobs: Jobs) -> None:
-    job_id = jobs.submit("#!/bin/sh\ntrue\n")
-    jobs.wait(job_id, JobState.COMPLETED)
-    folder = jobs.spool / job_id
-    (folder / "end").unlink()
-    boot, _, ticks = (folder / "supervisor").read_text().split()
-    bystander = subprocess.Popen(["sleep", "300"])
-    try:
-        for identity in (f"{boot} {bystander.pid} {ticks}", f"another-boot {bystander.pid} {ticks}"):
-            for who in ("supervisor", "leader"):
-                (folder / who).write_text(identity + "\n")
-            assert jobs.all()[job_id].state is JobState.NODE_FAIL
-            jobs.client.run(jobs.client.scheduler.cancel([job_id]))
-        assert bystander.poll() is None
-    finally:
-        bystander.kill()
-        bystander.wait()
-
-
-@pytest.mark.parametrize("delay", [0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05])
-def test_a_submission_killed_at_any_moment(jobs: Jobs, delay: float) -> None:
-    path = jobs.folder / "s.sh"
-    path.write_text("#!/bin/sh\necho x >> told\n")
-    argv = jobs.client.scheduler.submit_argv(JobSpec("killed", str(path), str(jobs.folder)))
-    shell = subprocess.Popen(argv, start_new_session=True, stdout=subprocess.PIPE)
-    time.sleep(delay)
-    os.killpg(shell.pid, signal.SIGKILL)
-    answer = shell.communicate()[0].decode().strip()
-    functions = jobs.client.scheduler.find_functions
-    find = Command(("/bin/sh", "-c", functions + "centro_find killed"), lambda r: r.text.split())
-    time.sleep(0.2)
-    found = jobs.client.run(find)
-    assert len(found) <= 1
-    if answer:
-        assert found == [answer]
-    for job_id in found:  # there or not there, never half: it runs and ends
-        jobs.wait(job_id, JobState.COMPLETED)
-    told = jobs.folder / "told"
-    assert (told.read_text() if told.exists() else "") == "x\n" * len(found)
-    after = jobs.submit("#!/bin/sh\ntrue\n", name="after")
-    jobs.wait(after, JobState.COMPLETED)
-
-
-def test_many_submissions_at_once(jobs: Jobs) -> None:
-    with ThreadPoolExecutor(8) as threads:
-        ids = list(threads.map(lambda n: jobs.submit("#!/bin/sh\ntrue\n", name=f"n{n}"), range(24)))
-    assert len(set(ids)) == 24
-    for job_id in ids:
-        jobs.wait(job_id, JobState.COMPLETED)
-    assert len({job.name for job in jobs.all().values()}) == 24
-
-
-# ---------------------------------------------------------------- refusals
-
-
 def test_refused_submissions(jobs: Jobs) -> None:
     missing = jobs.ask("#!/bin/sh\n", workdir="/nonexistent/folder")
     no_interpreter = jobs.ask("echo hi\n")
@@ -365,8 +205,6 @@ def test_refused_submissions(jobs: Jobs) -> None:
 
 def test_a_spool_that_cannot_be_written_passes_later(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    from hpc.schedulers.registry import scheduler_for
-
     scheduler = scheduler_for("local", {"spool": str(tmp_path / "file" / "spool")})
     (tmp_path / "s.sh").write_text("#!/bin/sh\n")
     with LocalTransport() as transport:
