@@ -50,9 +50,9 @@ class Source:
     lines: dict[Location, int]
     faults: list[Fault] = field(default_factory=list)
 
-    def complain(self, location: Location, message: str) -> None:
+    def complain(self, location: Location, message: str, line: int | None = None) -> None:
         """Note a fault at a location; its line is that of the nearest part that is in the file."""
-        self.faults.append(Fault(spelled(location), message, self.line_of(location)))
+        self.faults.append(Fault(spelled(location), message, line or self.line_of(location)))
 
     def line_of(self, location: Location) -> int | None:
         while location:
@@ -119,6 +119,6 @@ def _walk(node: yaml.Node, location: Location, source: Source) -> None:
             here = (*location, str(key.value))
             line = key.start_mark.line + 1
             if here in source.lines and key.value != "<<":
-                source.complain(here, f"given twice, first in line {source.lines[here]}")
+                source.complain(here, f"given twice, first in line {source.lines[here]}", line)
             source.lines.setdefault(here, line)
             _walk(value, here, source)
