@@ -1,1 +1,0 @@
-printf 'Hello, %s!\n' {{ config.name }}
