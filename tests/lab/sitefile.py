@@ -141,6 +141,6 @@ def _pipelines() -> list[dict[str, Any]]:
 def _phoenix() -> dict[str, Any]:
     """The example site's Phoenix pipeline, on this cluster."""
     folder = Path(__file__).parents[2] / "deploy/pipelines/phoenix"
-    pipeline = _pipeline("phoenix", (folder / "job.sh").read_text())
+    pipeline = _pipeline("phoenix", (folder / "job.sh.j2").read_text())
     del pipeline["schema"]
     return {**pipeline, "schema_file": str(folder / "schema.json")}
