@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -39,10 +40,14 @@ def keys_of(stack: LiveStack, run_ids: list[str]) -> dict[str, str]:
 
 
 def jobs(lab: Lab, keys: list[str]) -> Counter[str]:
-    """How many jobs Slurm's accounting has under each name."""
-    text = lab.slurm("sacct", "-a", "-X", "-n", "-P", "-S", "now-1days", "-o", "JobIDRaw,JobName")
-    names = Counter(line.partition("|")[2] for line in text.splitlines())
-    return Counter({key: names[key] for key in keys})
+    """How many jobs Slurm's accounting has under each name; it may lag behind by seconds."""
+    deadline = time.monotonic() + 20
+    while True:
+        text = lab.slurm("sacct", "-a", "-X", "-n", "-P", "-S", "now-1days", "-o", "JobIDRaw,JobName")
+        names = Counter(line.partition("|")[2] for line in text.splitlines())
+        if all(names[key] for key in keys) or time.monotonic() > deadline:
+            return Counter({key: names[key] for key in keys})
+        time.sleep(0.5)
 
 
 def states(lab: Lab, key: str) -> list[str]:

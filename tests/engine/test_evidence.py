@@ -168,6 +168,17 @@ def test_a_job_that_failed_before_its_claim_could_not_be_launched(state: JobStat
     assert (found.outcome, found.reason) == (RunState.FAILED, Reason.LAUNCH_FAILED)
 
 
+def test_an_end_in_the_queue_waits_for_accounting_to_tell_the_code() -> None:
+    known = replace(FRESH, state=RunState.RUNNING, misses=5, missing_since=NOW - timedelta(seconds=30))
+    ended = job(JobState.FAILED)
+    assert verdict(known, listed=ended, accounting=True).verdict is Verdict.SUSPECT
+    told = verdict(known, listed=ended, record=job(JobState.FAILED, "accounting", signal=9),
+                   accounting=True, claim_job="7")  # fmt: skip
+    assert (told.reason, told.signal) == (Reason.SIGNAL, 9)
+    alone = verdict(known, listed=ended, accounting=None, claim_job="7")
+    assert alone.reason is Reason.NO_RESULT
+
+
 def test_an_unknown_state_changes_nothing() -> None:
     assert verdict(WAITED, listed=job(JobState.UNKNOWN)).verdict is Verdict.KEEP
 
