@@ -169,9 +169,15 @@ lead() { # DIR UMASK: become the job
   exec "$1/script"
 }
 
-tidy() { # move what ended a while ago out of the way of "list", forget what is old
+tidy() { # write down vanished jobs, move what ended a while ago out of the way, forget what is old
   exec 7>"$spool/.tidy"
   flock -n 7 || return
+  find "$spool" -mindepth 1 -maxdepth 1 -name '[0-9]*' -mmin +5 | while IFS= read -r lost; do
+    [ ! -e "$lost/end" ] || continue
+    own='' group=''
+    { read -r own < "$lost/supervisor"; read -r group < "$lost/leader"; } 2>/dev/null
+    alive "$own" || alive "$group" || put "$lost/end" "NODE_FAIL - $(date +%s)"
+  done
   find "$spool" -mindepth 2 -maxdepth 2 -path "$spool/[0-9]*/end" -mmin +6 | while IFS= read -r file; do
     mv -T "${file%/end}" "$spool/past/$(basename "${file%/end}")"
   done

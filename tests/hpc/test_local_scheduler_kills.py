@@ -49,6 +49,23 @@ def test_a_job_and_supervisor_killed_together_are_a_failed_node(jobs: Jobs) -> N
     assert job.state.may_return
 
 
+def test_vanished_jobs_are_written_down_in_the_end(jobs: Jobs) -> None:
+    lost, alive = jobs.submit(SLEEP, name="lost"), jobs.submit(SLEEP, name="alive")
+    leader = jobs.identity(lost, "leader")
+    jobs.wait(alive, JobState.RUNNING)
+    os.kill(jobs.identity(lost, "supervisor"), signal.SIGKILL)
+    os.killpg(leader, signal.SIGKILL)
+    jobs.wait(lost, JobState.NODE_FAIL)
+    for job_id in (lost, alive):
+        os.utime(jobs.spool / job_id, (0, 0))
+    jobs.wait(jobs.submit("#!/bin/sh\ntrue\n", name="next"), JobState.COMPLETED)
+    eventually((jobs.spool / lost / "end").exists)
+    found = jobs.client.run(jobs.client.scheduler.history([lost, alive]))
+    assert (found[lost][0].state, found[lost][0].exit_code) == (JobState.NODE_FAIL, None)
+    assert found[lost][0].end_time is not None
+    assert found[alive][0].state is JobState.RUNNING
+
+
 def test_a_waiting_jobs_supervisor_that_vanished(jobs: Jobs) -> None:
     blocker = [jobs.submit(SLEEP, name=f"b{n}") for n in range(2)]
     job_id = jobs.submit("#!/bin/sh\n: > ran\n", name="waits")
