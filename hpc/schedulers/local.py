@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -17,6 +16,7 @@ from typing import ClassVar
 from hpc.commands import Command, CommandResult
 from hpc.errors import IncompleteAnswer, SchedulerError, SchedulerSilent
 from hpc.jobs import JobInfo, JobSpec, JobState, QueueInfo, SubmitErrorPatterns
+from hpc.quoting import shell_words
 from hpc.schedulers.base import UNIT, Scheduler, SchedulerConfig
 
 PROGRAM = resources.files("hpc.schedulers").joinpath("local.sh").read_text(encoding="utf-8")
@@ -129,7 +129,7 @@ class LocalScheduler(Scheduler):
         return ("/bin/sh", "-c", _RUN, "centro-local", PROGRAM, verb, self._spool, *arguments)
 
     def _functions(self) -> str:
-        spool = shlex.quote(self._spool) if self._spool else '"${HOME:?}/.local/state/centro/jobs"'
+        spool = shell_words([self._spool]) if self._spool else '"${HOME:?}/.local/state/centro/jobs"'
         return (
             f"centro_local() {{ _centro_spool={spool}; _centro_verb=$1; shift; "
             '[ -f "$_centro_spool/.program" ] || return 0; '

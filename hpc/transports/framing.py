@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import re
 import secrets
-import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from hpc.errors import BadFrame, ConnectionLost, RemoteFileError
+from hpc.quoting import shell_words
 from hpc.transports.base import check_path, file_error
 
 BOOTSTRAP = "exec /bin/sh -c 'IFS= read -r _centro && eval \"$_centro\"'"
@@ -136,18 +136,18 @@ def _script(
     for name, value in env:
         if not _ENV_NAME.fullmatch(name) or "\0" in value:
             raise ValueError(f"environment variable {name!r} has a bad name or a NUL in its value")
-        parts.append(f"export {name}={shlex.quote(value)}; ")
+        parts.append(f"export {name}={shell_words([value])}; ")
     # "command --" keeps the first word from being read as a reserved word, a function or an assignment.
     prefix = "env -- " if words[0] in _SHELL_WORDS else "command -- "
     if "=" in words[0] and prefix.startswith("env"):
         raise ValueError(f"command name {words[0]!r} contains '='")
     source = "" if has_stdin else " </dev/null"
-    parts.append(f"{prefix}{shlex.join(words)}{source}; _centro_end $? ok")
+    parts.append(f"{prefix}{shell_words(words)}{source}; _centro_end $? ok")
     return "".join(parts)
 
 
 def _cd(path: str) -> str:
-    quoted = shlex.quote(path)
+    quoted = shell_words([path])
     why = (
         f"if [ -d {quoted} ]; then _centro=forbidden; elif [ -e {quoted} ]; then _centro=nodir; "
         "else _centro=missing; fi; "
