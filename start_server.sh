@@ -10,7 +10,7 @@ centro_address "$@"
 centro_configure
 centro_exec "$centro_python" -m granian --interface wsgi --no-ws \
     --host "$centro_host" --port "$centro_port" \
-    --workers "$centro_web_processes" --blocking-threads "$centro_web_threads" \
+    --workers "$centro_web_processes" --blocking-threads "$centro_web_threads" --blocking-threads-idle-timeout 600 \
     --respawn-failed-workers --workers-kill-timeout 10 \
     --log-level warning \
     centro.wsgi:application

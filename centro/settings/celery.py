@@ -33,7 +33,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": "centro:",
     "visibility_timeout": 300,
     "socket_connect_timeout": 0.5,
-    "socket_timeout": 5,
+    # A page or API request waits this long at most for a Redis that hangs; workers wait longer, see celery.py.
+    "socket_timeout": 0.7,
     "socket_keepalive": True,
     "max_retries": 0,
 }
