@@ -13,34 +13,33 @@ from centro import connections
 
 pytestmark = pytest.mark.django_db  # lifts the ban on connections; these use a database of their own
 
-SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 
-
-def opened(kept: list[BaseDatabaseWrapper]) -> None:
+def opened(kept: list[BaseDatabaseWrapper], file: Path) -> None:
     """Open a connection of this thread, and keep it alive beyond the thread as a leak would."""
-    wrapper = ConnectionHandler(SQLITE)["default"]
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": file}
+    wrapper = ConnectionHandler({"default": database})["default"]
     wrapper.ensure_connection()
     kept.append(wrapper)
 
 
-def test_connection_of_an_ended_thread_is_closed_by_the_next_one() -> None:
+def test_connection_of_an_ended_thread_is_closed_by_the_next_one(tmp_path: Path) -> None:
     kept: list[BaseDatabaseWrapper] = []
-    thread = threading.Thread(target=opened, args=(kept,))
+    thread = threading.Thread(target=opened, args=(kept, tmp_path / "db"))
     thread.start()
     thread.join()
     assert kept[0].connection is not None
-    opened(kept)
+    opened(kept, tmp_path / "db")
     assert kept[0].connection is None
     assert kept[1].connection is not None
     kept[1].close()
 
 
-def test_connection_of_a_living_thread_is_kept() -> None:
+def test_connection_of_a_living_thread_is_kept(tmp_path: Path) -> None:
     kept: list[BaseDatabaseWrapper] = []
     go, done = threading.Event(), threading.Event()
 
     def work() -> None:
-        opened(kept)
+        opened(kept, tmp_path / "db")
         done.set()
         go.wait(10)
         kept[0].close()
