@@ -18,6 +18,8 @@ from hpc.errors import AuthenticationFailed, HostKeyMismatch
 from hpc.transports.credentials import CertificateCredential, KeyCredential, NoCredential
 from hpc.transports.hostkeys import PinnedKeys, parse_host_key
 
+needs_keygen = pytest.mark.lab  # OpenSSH's client comes with the lab's packages
+
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINWh73JdX6D6UH1LH3Y5WvkPGzvwpN7Ww8NFh7wmaA9i"
 
 
@@ -30,6 +32,7 @@ def keygen(folder: Path, kind: str, passphrase: str = "", *more: str) -> Path:
     return path
 
 
+@needs_keygen
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
 @pytest.mark.parametrize("passphrase", ["", "open sesame"])
 @pytest.mark.parametrize("form", [(), ("-m", "PEM")])
@@ -42,6 +45,7 @@ def test_keys_that_people_have(
     assert key.get_base64() == public
 
 
+@needs_keygen
 def test_a_pkcs8_key(tmp_path: Path) -> None:
     path = keygen(tmp_path, "ed25519")
     key = load_ssh_private_key(path.read_bytes(), None)
@@ -49,6 +53,7 @@ def test_a_pkcs8_key(tmp_path: Path) -> None:
     assert KeyCredential("u", text).login_key().get_base64() in path.with_suffix(".pub").read_text()
 
 
+@needs_keygen
 def test_windows_line_ends_and_blanks_do_no_harm(tmp_path: Path) -> None:
     text = keygen(tmp_path, "ed25519").read_text()
     KeyCredential("u", "\n  " + text.replace("\n", "\r\n") + "\n\n").login_key()
@@ -69,6 +74,7 @@ def test_texts_that_are_no_keys(text: str, passphrase: str | None, message: str)
         KeyCredential("u", text, passphrase).login_key()
 
 
+@needs_keygen
 def test_passphrases(tmp_path: Path) -> None:
     text = keygen(tmp_path, "ed25519", "right").read_text()
     with pytest.raises(AuthenticationFailed, match="passphrase"):
@@ -77,6 +83,7 @@ def test_passphrases(tmp_path: Path) -> None:
         KeyCredential("u", text, "wrong").login_key()
 
 
+@needs_keygen
 def test_secrets_do_not_show(tmp_path: Path) -> None:
     text = keygen(tmp_path, "ed25519").read_text()
     secret = text.splitlines()[2]
@@ -99,6 +106,7 @@ def test_fingerprints_tell_credentials_apart() -> None:
     assert len(found) == 6
 
 
+@needs_keygen
 def test_each_certificate_is_new_and_short(tmp_path: Path) -> None:
     authority = keygen(tmp_path, "ed25519")
     credential = CertificateCredential("somebody", authority.read_text())
@@ -142,6 +150,7 @@ def test_pinned_kinds_come_first() -> None:
     assert set(PinnedKeys((KEY,)).preferred_algorithms(offered)) == set(offered)
 
 
+@needs_keygen
 def test_no_pinned_key_accepts_nothing(tmp_path: Path) -> None:
     shown = KeyCredential("u", keygen(tmp_path, "ed25519").read_text()).login_key()
     with pytest.raises(HostKeyMismatch, match="pinned are none"):
