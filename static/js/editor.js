@@ -129,7 +129,7 @@
     data.delete("file");
     data.set("action", action);
     try {
-      const response = await fetch(form.action, {
+      const response = await fetch(form.getAttribute("action"), {
         method: "POST",
         body: data,
         headers: { Accept: "application/json" },
@@ -181,15 +181,43 @@
     }, true);
   });
 
-  // --- sending once ------------------------------------------------------------------------------------------
+  // --- sending once, and coming back -------------------------------------------------------------------------
+  // Pages are not kept by the browser, so the form's text is: for this tab, until another form is sent.
+  const DRAFT = "centro-draft";
+  const kept = ["pipeline", "token"];
+
+  function keepDraft() {
+    const draft = { text: editor.getValue() };
+    kept.forEach(function (name) {
+      draft[name] = form.elements[name].value;
+    });
+    try {
+      sessionStorage.setItem(DRAFT, JSON.stringify(draft));
+    } catch (error) {
+      // Too long for the storage, or switched off: then going back shows the page as it was first.
+      sessionStorage.removeItem(DRAFT);
+    }
+  }
+
+  function restoreDraft() {
+    const arrival = performance.getEntriesByType("navigation")[0];
+    const draft = JSON.parse(sessionStorage.getItem(DRAFT) || "null");
+    if (!draft || !arrival || arrival.type !== "back_forward" || form.dataset.refused) return;
+    editor.setValue(draft.text, -1);
+    kept.forEach(function (name) {
+      form.elements[name].value = draft[name];
+    });
+  }
+
   form.addEventListener("submit", function (event) {
     if (event.submitter && event.submitter.value !== "submit") return;
+    keepDraft();
     const button = document.getElementById("submit-button");
     if (button.getAttribute("aria-disabled") === "true") event.preventDefault();
     button.setAttribute("aria-disabled", "true"); // a disabled button would not be sent along
   });
   window.addEventListener("pageshow", function () {
     document.getElementById("submit-button").removeAttribute("aria-disabled");
-    if (field.value !== editor.getValue()) replaceText(field.value);
   });
+  restoreDraft();
 })();

@@ -1,0 +1,162 @@
+"""A small site with runs in every state, as the screenshots and some browser tests show it."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from accounts.models import Lab, Role
+from pipeline_management.choices import RunState
+from pipeline_management.models import PipelineVersion, Run, RunEvent, RunLog, SystemAccount
+from tests.factories import make_account, make_lab, make_run, make_system, make_user, make_version
+
+PIPELINES = Path(__file__).resolve().parents[2] / "deploy" / "pipelines"
+PASSWORD = "demo-password-1"
+NAMES = ["GIAB_NA12878", "COLO829 tumour/normal", "MMRF_1021", "Trio 44 exome", "Panel QC week 47"]
+FAILURES: list[dict[str, Any]] = [
+    {"reason": "EXIT_NONZERO", "exit_code": 3, "reason_text": "samtools: cannot open the reference"},
+    {"reason": "TIMEOUT", "reason_text": ""},
+    {"reason": "OUT_OF_MEMORY", "exit_code": 137, "reason_text": ""},
+]
+OUTPUT = b"reading 48 fastq files\nsample NA12878_C1: 24 pairs\nsample COLO829_T1: 24 pairs\nchecking references\n"
+ERRORS = b"samtools: cannot open /ref/grch38.fa: no such file\n"
+
+
+class Demo:
+    """Builds the rows; ``runs`` are the noteworthy ones by name."""
+
+    def __init__(self) -> None:
+        self.now = timezone.now()
+        self.random = random.Random(4)
+        self.administrator = make_user("admin", staff=True, password=PASSWORD)
+        self.genomics = self._lab("genomics", "Genomics Core", alice=Role.MANAGER, bob=Role.SUBMITTER,
+                                  carol=Role.VIEWER)
+        self.imaging = self._lab("imaging", "Imaging", alice=Role.SUBMITTER)
+        self.alice, self.bob = (User.objects.get(username=name) for name in ("alice", "bob"))
+        for person in (self.alice, self.bob):
+            person.set_password(PASSWORD)
+            person.save()
+        self._systems()
+        self._pipelines()
+        self._history()
+        self.runs = self._current()
+
+    def _lab(self, slug: str, name: str, **members: Role) -> Lab:
+        lab = make_lab(slug, **members)
+        lab.name = name
+        lab.save()
+        return lab
+
+    def _systems(self) -> None:
+        key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+        ssh = {"transport": "ssh", "scheduler": "slurm", "host_keys": [key],
+               "workdir": "/scratch/{username}/centro", "poll_interval": 5}
+        gemini = make_system("gemini", description="Slurm cluster of the institute", health="ok",
+                             host="gemini.example.org", health_at=self.now, **ssh)
+        minutes_ago = self.now - timedelta(minutes=4)
+        refused = "atlas.example.org: connection refused (port 22)"
+        atlas = make_system("atlas", description="Older cluster", host="atlas.example.org", health="down",
+                            health_reason=refused, health_at=minutes_ago, **ssh)
+        here = make_system("local", description="This machine", health="ok", health_at=self.now)
+        self.gemini = self._account(gemini, self.now + timedelta(minutes=10))
+        self.atlas = self._account(atlas, minutes_ago, poll_failures=7, poll_error=refused)
+        self.local = make_account(here, polled_at=self.now)
+
+    def _account(self, system: Any, polled_at: datetime, **fields: Any) -> SystemAccount:
+        return make_account(system, username="svc-centro", polled_at=polled_at, **fields)
+
+    def _version(self, name: str, version: str, account: SystemAccount, **fields: Any) -> PipelineVersion:
+        folder = PIPELINES / name
+        texts = {
+            "schema": json.loads((folder / "schema.json").read_text()),
+            "example": json.loads((folder / "example.json").read_text()),
+            "script": (folder / "job.sh.j2").read_text(),
+        }
+        return make_version(name, version, system=account.system, **(texts | fields))
+
+    def _pipelines(self) -> None:
+        resources = {"queue": "defq", "walltime": "24:00:00", "cpus": 4, "memory_mb": 16000}
+        self.phoenix = self._version("phoenix", "1.2.0", self.gemini, resources=resources)
+        self._version("phoenix", "1.1.0", self.atlas)
+        self._version("phoenix", "1.3.0.dev1", self.gemini, is_development=True)
+        self.hello = self._version("hello", "1.0", self.local)
+        about = {
+            "phoenix": ("Whole genome and exome analysis",
+                        "Aligns reads, calls variants and writes quality reports."),
+            "hello": ("Greeting", "Says hello; shows that everything works."),
+        }
+        for version in (self.phoenix, self.hello):
+            version.pipeline.title, version.pipeline.description = about[version.pipeline.name]
+            version.pipeline.save()
+
+    def _run(self, state: RunState, minutes: float, **fields: Any) -> Run:
+        defaults: dict[str, Any] = {"lab": self.genomics, "submitter": self.bob, "version": self.phoenix,
+                                    "account": self.gemini, "resources": self.phoenix.resources,
+                                    "configuration": self.phoenix.example}
+        run = make_run(state=state, **(defaults | fields))
+        at = self.now - timedelta(minutes=minutes)
+        Run.objects.filter(pk=run.pk).update(created_at=at)
+        run.events.update(at=at)
+        return run
+
+    def _history(self) -> None:
+        states = [RunState.SUCCEEDED] * 7 + [RunState.FAILED] * 2 + [RunState.CANCELLED]
+        for number in range(60):
+            state = self.random.choice(states)
+            at = self.now - timedelta(hours=3 + number * 2.3)
+            fields: dict[str, Any] = {RunState.SUCCEEDED: {"exit_code": 0}, RunState.CANCELLED: {}}.get(
+                state, self.random.choice(FAILURES)
+            )
+            self._run(
+                state, (self.now - at).total_seconds() / 60, name=self.random.choice(NAMES),
+                lab=self.random.choice([self.genomics, self.genomics, self.imaging]),
+                submitter=self.random.choice([self.alice, self.bob]), job_id=str(48000 + number),
+                submitted_at=at + timedelta(seconds=3), started_at=at + timedelta(minutes=4),
+                ended_at=at + timedelta(minutes=94), finished_at=at + timedelta(minutes=95),
+                confirmed_source="marker", **fields,
+            )  # fmt: skip
+
+    def _current(self) -> dict[str, Run]:
+        ago = lambda minutes: self.now - timedelta(minutes=minutes)  # noqa: E731  short for this table
+        runs = {
+            "running": self._run(RunState.RUNNING, 42, submitter=self.alice, name=NAMES[0], job_id="48121",
+                                 submitted_at=ago(41), started_at=ago(35), nodes="c017", queue_state="RUNNING"),
+            "waiting": self._run(RunState.SUBMITTED, 12, name=NAMES[1], job_id="48130", submitted_at=ago(11),
+                                 queue_state="PENDING", queue_reason="Priority"),
+            "queued": self._run(RunState.QUEUED, 1, submitter=self.alice, name=NAMES[3]),
+            "attention": self._run(RunState.SUBMITTED, 30, account=self.atlas, name=NAMES[2], job_id="901",
+                                   attention="CLUSTER_DOWN", confirmed_at=ago(4), confirmed_source="queue",
+                                   attention_text="atlas.example.org: connection refused (port 22)",
+                                   attention_since=ago(4)),
+            "failed": self._run(RunState.FAILED, 130, name=NAMES[4], job_id="48099", reason="EXIT_NONZERO",
+                                exit_code=3, submitted_at=ago(129), started_at=ago(125), ended_at=ago(95),
+                                finished_at=ago(95), nodes="c003", confirmed_source="marker"),
+        }  # fmt: skip
+        self._events(runs["running"], 41, 3)
+        self._events(runs["failed"], 129, 5)
+        for stream, data in (("stdout", OUTPUT), ("stderr", ERRORS)):
+            RunLog.objects.create(run=runs["failed"], stream=stream, size=len(data), data=data,
+                                  collected_at=ago(95))
+        return runs
+
+    def _events(self, run: Run, minutes: float, count: int) -> None:
+        """The usual way of a run, as far as it has come."""
+        RunEvent.objects.filter(run=run, seq=1).update(to_state="queued")
+        steps: list[tuple[str, str, str, dict[str, Any], float]] = [
+            ("queued", "submitting", "portal", {"attempt": 1}, 0.05),
+            ("submitting", "submitted", "submission", {"job_id": run.job_id}, 0.1),
+            ("submitted", "running", "marker", {"node": run.nodes, "job_id": run.job_id}, 6),
+            ("running", "finishing", "marker", {"reason": run.reason, "exit_code": run.exit_code}, 34),
+            ("finishing", "failed", "marker", {}, 34.1),
+        ]
+        start = self.now - timedelta(minutes=minutes)
+        for number, (before, after, evidence, data, later) in enumerate(steps[:count], start=2):
+            RunEvent.objects.create(run=run, seq=number, at=start + timedelta(minutes=later), type="state",
+                                    actor="worker", from_state=before, to_state=after, evidence=evidence,
+                                    data=data)

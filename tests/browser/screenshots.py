@@ -1,0 +1,118 @@
+"""Takes the pictures of docs/screenshots: ``.venv/bin/python -m tests.browser.screenshots [folder]``.
+
+The pages are real, the rows come from ``tests/browser/demo.py``. Needs /usr/bin/chromium.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests import conftest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.browser.demo import Demo
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
+    "390": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
+}
+BROKEN = '{\n  "pipeline": "hello",\n  "name": "world"\n  "times": 3\n}'
+WRONG = '{\n  "pipeline": "phoenix",\n  "project": "GIAB NA12878",\n  "study": "GIAB",\n  "cramm": true\n}'
+
+
+@contextmanager
+def served() -> Iterator[tuple[str, Demo]]:
+    """Django's test server on a database of its own, with the demonstration's rows."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.test.runner import DiscoverRunner
+    from django.test.testcases import LiveServerThread
+    from django.test.testcases import _StaticFilesHandler as StaticFiles
+    from django.test.utils import setup_test_environment, teardown_test_environment
+
+    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(conftest.STATE / "test.sqlite3")
+    setup_test_environment()
+    runner = DiscoverRunner(verbosity=0, interactive=False)
+    databases = runner.setup_databases()
+    settings.ALLOWED_HOSTS = ["localhost"]
+    server = LiveServerThread("localhost", StaticFiles)
+    server.daemon = True
+    try:
+        from tests.browser.demo import Demo
+
+        demo = Demo()
+        server.start()
+        server.is_ready.wait()
+        yield f"http://localhost:{server.port}", demo
+    finally:
+        server.terminate()
+        runner.teardown_databases(databases)
+        teardown_test_environment()
+        conftest.pytest_unconfigure()
+
+
+def addresses(demo: Demo) -> dict[str, str]:
+    """The name of each picture and the page on it."""
+    runs = {f"run-{name}": f"/runs/{demo.runs[name].pk}/" for name in ("running", "attention", "failed")}
+    return {
+        "dashboard": "/", "runs": "/runs/", "runs-filtered": "/runs/?state=failed&lab=genomics", **runs,
+        "submit": "/submit/?pipeline=phoenix", "submit-syntax": "/submit/", "submit-check": "/submit/",
+        "pipelines": "/pipelines/", "pipeline": "/pipelines/hello/", "systems": "/systems/",
+        "system": "/systems/atlas/", "tokens": "/accounts/tokens/", "api": "/api/v1/docs/",
+        "not-found": "/nothing/",
+    }  # fmt: skip
+
+
+def take(browser: Browser, url: str, demo: Demo, folder: Path) -> None:
+    """Every page in every look; the log-in page without a session."""
+    from django.test import Client
+
+    client = Client()
+    client.force_login(demo.alice)
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}
+    for look, options in LOOKS.items():
+        context = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin", base_url=url, **options)
+        page = context.new_page()
+        page.goto("/accounts/login/")
+        page.screenshot(path=folder / f"login-{look}.png")
+        context.add_cookies([cookie])  # type: ignore[list-item]  # a SetCookieParam
+        for name, address in addresses(demo).items():
+            page.goto(address)
+            page.wait_for_timeout(500)
+            if name in {"submit-syntax", "submit-check"}:
+                text = BROKEN if name == "submit-syntax" else WRONG
+                page.evaluate("text => window.centroEditor.setValue(text, -1)", text)
+                if name == "submit-check":
+                    page.get_by_role("button", name="Check", exact=True).click()
+                page.wait_for_timeout(1500)
+            page.screenshot(path=folder / f"{name}-{look}.png", full_page=name.startswith("run-"))
+        context.close()
+
+
+def main() -> None:
+    """Write the pictures and say where they are."""
+    from playwright.sync_api import sync_playwright
+
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with served() as (url, demo), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        take(browser, url, demo, folder)
+        browser.close()
+    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+
+
+if __name__ == "__main__":
+    main()
