@@ -18,7 +18,11 @@ JSON = "application/json"
 
 @dataclass
 class Site:
-    """``lab`` with viewer, submitter and manager; ``other_lab`` with a manager; an administrator."""
+    """``lab`` with viewer, submitter and manager; ``other_lab`` with a manager; an administrator.
+
+    ``run`` is of ``lab``, by the submitter, of ``hidden_version`` on the system "cluster", both of which
+    only ``lab`` may use; ``version`` on the system "local" is for everybody.
+    """
 
     lab: Lab
     other_lab: Lab
@@ -62,7 +66,8 @@ def build() -> Site:
     version = make_version(
         "hello", "1.0", system=account.system, example={"pipeline": "hello", "name": "world"}
     )
-    hidden = make_version("secret", "1.0", system=account.system, all_labs=False)
+    hidden_account = make_account(make_system("cluster"))
+    hidden = make_version("secret", "1.0", system=hidden_account.system, all_labs=False)
     hidden.labs.add(lab)
     return Site(
         lab=lab,
@@ -75,5 +80,5 @@ def build() -> Site:
         account=account,
         version=version,
         hidden_version=hidden,
-        run=make_run(lab=lab, submitter=submitter, version=hidden, account=account),
+        run=make_run(lab=lab, submitter=submitter, version=hidden, account=hidden_account),
     )

@@ -1,0 +1,120 @@
+"""Who gets which answer: one row per address of the site, by its name in the URL configuration.
+
+The six codes of a row stand for: nobody, a manager of another lab, and of the lab that the thing belongs
+to a viewer, a submitter (whose run and token they are), a manager; last a site administrator.
+A method that a row leaves out takes the kind's default. Bodies of POST are in ``bodies``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ROLES = ("nobody", "stranger", "viewer", "submitter", "manager", "administrator")
+
+
+@dataclass(frozen=True)
+class Row:
+    """The expected codes by method."""
+
+    get: str = ""
+    post: str = ""
+    put: str = ""
+    patch: str = ""
+    delete: str = ""
+    default: str = "405 405 405 405 405 405"
+
+    def codes(self, method: str) -> list[int]:
+        """Six codes in the order of ``ROLES``."""
+        return [int(code) for code in (getattr(self, method.lower()) or self.default).split()]
+
+
+def api(get: str = "", **methods: str) -> Row:
+    """Below /api/v1/ nobody learns even which methods there are."""
+    return Row(get, **methods, default="401 405 405 405 405 405")
+
+
+#                      nobody other viewer submitter manager administrator
+EVERYBODY = "200 200 200 200 200 200"
+ANY_USER_API = "401 200 200 200 200 200"
+THE_LAB_API = "401 404 200 200 200 200"
+ANY_USER_PAGE = "302 200 200 200 200 200"
+THE_LAB_PAGE = "302 404 200 200 200 200"
+
+SITE = {
+    "healthz": Row(EVERYBODY),
+    "readyz": Row("503 503 503 503 503 503"),  # no worker runs in these tests
+    "metrics": Row(EVERYBODY),  # by address: the tests come from loopback
+    "admin-login": Row(default="302 302 302 302 302 302"),
+}
+
+API = {
+    "api-index": api(ANY_USER_API),
+    "api-new-run": api(post="401 400 403 201 201 400"),  # the pipeline is the lab's; the administrator is in none
+    "api-runs": api(ANY_USER_API),
+    "api-run": api(THE_LAB_API),
+    "api-run-events": api(THE_LAB_API),
+    "api-run-cancel": api(post="401 404 403 202 202 202"),
+    "api-run-log": api(THE_LAB_API),
+    "api-pipelines": api(ANY_USER_API),
+    "api-pipeline": api(THE_LAB_API),
+    "api-pipeline-version": api(THE_LAB_API),
+    "api-pipeline-schema": api(THE_LAB_API),
+    "api-systems": api(ANY_USER_API),
+    "api-system": api(THE_LAB_API),
+    "api-whoami": api(ANY_USER_API),
+    "api-tokens": api(ANY_USER_API, post="401 201 201 201 201 201"),
+    "api-token": api(delete="401 404 404 204 404 404"),
+    "api-schema": api(ANY_USER_API),
+    "api-docs": Row(ANY_USER_PAGE),
+    "api-reference": Row(ANY_USER_PAGE, default="302 405 405 405 405 405"),
+    "api-nothing": Row(default="401 404 404 404 404 404"),
+}
+
+# Django's form views take PUT for POST; the CSRF check comes first in both.
+ACCOUNTS = {
+    "accounts:login": Row(EVERYBODY, post=EVERYBODY, put=EVERYBODY),
+    "accounts:logout": Row(post="302 302 302 302 302 302"),
+    "accounts:password": Row(
+        ANY_USER_PAGE, post=ANY_USER_PAGE, put=ANY_USER_PAGE, default="302 405 405 405 405 405"
+    ),
+    "accounts:tokens": Row(ANY_USER_PAGE, post=ANY_USER_PAGE),
+    "accounts:token-revoke": Row(post="302 404 404 302 404 404"),
+}
+
+PAGES = {
+    "dashboard": Row(ANY_USER_PAGE),
+    "runs": Row(ANY_USER_PAGE),
+    "runs-export": Row(ANY_USER_PAGE),
+    "run-detail": Row(THE_LAB_PAGE),
+    "run-status": Row(THE_LAB_PAGE),
+    "run-log": Row(THE_LAB_PAGE),
+    "run-cancel": Row("302 404 403 200 200 200", post="302 404 403 302 302 302"),
+    "submit": Row(ANY_USER_PAGE, post="302 400 403 302 302 400"),
+    "custom": Row(ANY_USER_PAGE, post="302 400 403 302 302 400"),
+    "pipelines": Row(ANY_USER_PAGE),
+    "pipeline-detail": Row(THE_LAB_PAGE),
+    "systems": Row(ANY_USER_PAGE),
+    "system-detail": Row(THE_LAB_PAGE),
+}
+
+# Administration: for everybody but administrators each address leads to the log-in.
+ADMIN_PAGES = {
+    "admin:index", "admin:login", "admin:logout", "admin:password_change", "admin:password_change_done",
+    "admin:autocomplete", "admin:jsi18n", "admin:view_on_site", "admin:app_list",
+    "admin:((?P<url>.*)$)",  # anything else
+}  # fmt: skip
+ADMIN_MODELS = {
+    "accounts_apitoken", "accounts_credential", "accounts_lab", "auth_group", "auth_user",
+    "pipeline_management_auditevent", "pipeline_management_heartbeat", "pipeline_management_pipeline",
+    "pipeline_management_pipelineversion", "pipeline_management_run", "pipeline_management_runevent",
+    "pipeline_management_system",
+}  # fmt: skip
+ADMIN_VIEWS = ("changelist", "add", "history", "delete", "change")
+
+TABLE = SITE | API | ACCOUNTS | PAGES
+ADMIN = (
+    ADMIN_PAGES
+    | {f"admin:{model}_{view}" for model in ADMIN_MODELS for view in ADMIN_VIEWS}
+    | {"admin:(<path:object_id>/)", "admin:auth_user_password_change"}
+)
