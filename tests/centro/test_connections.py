@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ def test_connection_of_an_ended_thread_is_closed_by_the_next_one(tmp_path: Path)
     thread = threading.Thread(target=opened, args=(kept, tmp_path / "db"))
     thread.start()
     thread.join()
+    deadline = time.monotonic() + 10
+    while (connections.TASKS / str(thread.native_id)).exists() and time.monotonic() < deadline:
+        time.sleep(0.01)  # the kernel's thread ends a moment after Python's
     assert kept[0].connection is not None
     opened(kept, tmp_path / "db")
     assert kept[0].connection is None
