@@ -33,7 +33,7 @@ from pipeline_management.services.documents import (
 )
 from pipeline_management.services.rendering import render_script
 from pipeline_management.services.resolution import resolve, work_directory
-from pipeline_management.services.validation import unknown_keys, validate, with_places
+from pipeline_management.services.validation import validate, warnings_of, with_places
 
 __all__ = ["MAX_BODY", "MAX_DEPTH", "PreparedRun", "create_run", "parse_document", "prepare"]
 
@@ -124,7 +124,7 @@ def prepare(
         directory_hint=directory,
         reference=found.reference,
         run_id=run_id,
-        warnings=with_places(unknown_keys(document, version.schema), text),
+        warnings=with_places(warnings_of(document, version.schema), text),
     )
 
 

@@ -21,6 +21,7 @@ from pipeline_management.services.schema_sentences import (
     pointer,
     row,
     sentence,
+    shown,
     subject,
 )
 from pipeline_management.services.value_patterns import PatternTooSlow
@@ -177,28 +178,54 @@ def with_places(problems: list[Problem], text: str | None) -> list[Problem]:
     return sorted(placed, key=lambda p: (p.line or 0, p.column or 0))
 
 
-def unknown_keys(document: dict[str, Any], schema: Schema) -> list[Problem]:
-    """Warnings about keys that the schema lets pass but that look like a slip of a known key."""
+def warnings_of(document: dict[str, Any], schema: Schema) -> list[Problem]:
+    """What does not hinder a run: likely slips of known keys, and values that the schema calls deprecated.
+
+    A part of a schema, or one form of a ``oneOf`` or ``anyOf``, that has ``"deprecated": true`` gives a
+    warning with its ``description``.
+    """
     warnings: list[Problem] = []
-    _compare(document, schema, [], warnings)
-    return warnings
+    root = schema_rules.validator_for(schema)
+    schema_rules.start_counting()
+    try:
+        with value_patterns.limited():
+            _compare(document, schema, [], warnings, root)
+    except (PatternTooSlow, TooManyFaults, RecursionError):
+        pass  # warnings are a help, not a promise; what was found so far is told
+    return warnings[:MAX_PROBLEMS]
 
 
-def _compare(value: Any, schema: Any, path: list[str | int], warnings: list[Problem]) -> None:
+def _compare(
+    value: Any, schema: Any, path: list[str | int], warnings: list[Problem], root: Validator
+) -> None:
     if not isinstance(schema, dict) or len(warnings) >= MAX_PROBLEMS:
         return
+    _warn_of_deprecated(value, schema, path, warnings, root)
     if isinstance(value, list):
         for number, item in enumerate(value[:1000]):
-            _compare(item, schema.get("items"), [*path, number], warnings)
+            _compare(item, schema.get("items"), [*path, number], warnings, root)
     if not isinstance(value, dict) or not isinstance(schema.get("properties"), dict):
         return
     declared: dict[str, Any] = schema["properties"]
     for name in list(value)[:1000]:
         here = [*path, name]
         if name in declared:
-            _compare(value[name], declared[name], here, warnings)
+            _compare(value[name], declared[name], here, warnings, root)
         elif path or name not in RESERVED:
             guess = did_you_mean(name, declared.keys() - value.keys())
             if guess:
                 message = f"{subject(here)} is not a known key{guess}. It is passed on as it is."
                 warnings.append(Problem("unknown_key", message, pointer(here), row(here)))
+
+
+def _warn_of_deprecated(
+    value: Any, schema: Schema, path: list[str | int], warnings: list[Problem], root: Validator
+) -> None:
+    forms = [form for name in ("oneOf", "anyOf") for form in schema.get(name, [])]
+    for part in [schema, *forms]:
+        if not isinstance(part, dict) or part.get("deprecated") is not True:
+            continue
+        if part is schema or root.evolve(schema=part).is_valid(value):
+            why = str(part.get("description", "this should no longer be used")).rstrip(".")
+            message = f"{subject(path)} is {shown(value)}: {why}."
+            warnings.append(Problem("deprecated", message, pointer(path), row(path)))
