@@ -12,8 +12,6 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.verified import MAX_LENGTH
-
 
 def _helper(button: Any) -> FormHelper:
     helper = FormHelper()
@@ -32,7 +30,6 @@ class LoginForm(AuthenticationForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password"].max_length = MAX_LENGTH
         self.helper = _helper(_("Log in"))
 
     @property

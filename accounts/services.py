@@ -24,7 +24,8 @@ def create_token(
     """A new token of the person and its text, which is not kept and cannot be shown again.
 
     ``expires_at`` is an aware time in the future or None for a token that does not expire; ``address``
-    is the client's, for the audit trail. Raises ``ValidationError`` with the field's name for a bad or used name, a past time, or too many tokens.
+    is the client's, for the audit trail. Raises ``ValidationError`` with the field's name for a bad or
+    used name, a past time, or too many tokens.
     """
     name = name.strip()
     if not name or len(name) > 100 or not name.isprintable():
@@ -45,7 +46,9 @@ def create_token(
             )
             acted.send(User, user=user, action="token.create", target=name, address=address)
     except IntegrityError:
-        message = _("You have a token of this name already; choose another name or revoke that one.")
+        message = _(
+            "You have a token of this name already; choose another name or revoke that one."
+        )
         raise ValidationError({"name": message}) from None
     return token, text
 

@@ -51,7 +51,9 @@ def _network(address: str) -> str:
 def _counters(username: str, address: str) -> list[tuple[str, Limit]]:
     """Cache keys with their limits. Names and addresses are hashed: both are the client's own text."""
     network = _network(address)
-    pair = hashlib.sha256(f"{username.casefold()}\0{network}".encode("utf-8", "replace")).hexdigest()
+    pair = hashlib.sha256(
+        f"{username.casefold()}\0{network}".encode("utf-8", "replace")
+    ).hexdigest()
     alone = hashlib.sha256(network.encode("utf-8", "replace")).hexdigest()
     return [
         (f"login-pair:{pair[:40]}", PER_NAME_AND_ADDRESS),
@@ -64,7 +66,9 @@ def check(username: str, address: str) -> None:
     counters = _counters(username, address)
     found = cache.get_many([key for key, _ in counters])
     waits = [
-        _left(found[key], limit) for key, limit in counters if key in found and _full(found[key], limit)
+        _left(found[key], limit)
+        for key, limit in counters
+        if key in found and _full(found[key], limit)
     ]
     if waits:
         raise Throttled(max(waits))

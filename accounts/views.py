@@ -77,7 +77,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "text": text,
-        "tokens": ApiToken.objects.filter(user_id=request.user.pk),
+        "tokens": ApiToken.objects.filter(user=_person(request)),
         "host": request.get_host().partition(":")[0],
         "base": request.build_absolute_uri("/").rstrip("/"),
     }

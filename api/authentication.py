@@ -60,7 +60,9 @@ class PasswordAuthentication(BaseAuthentication):
         try:
             data = base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
-            _refuse("The Authorization header is not valid Basic: what follows “Basic ” is not base64.")
+            _refuse(
+                "The Authorization header is not valid Basic: what follows “Basic ” is not base64."
+            )
         try:
             text = data.decode()
         except UnicodeDecodeError:
@@ -68,7 +70,9 @@ class PasswordAuthentication(BaseAuthentication):
             text = data.decode("latin-1")
         name, colon, password = text.partition(":")
         if not colon:
-            _refuse("The Authorization header is not valid Basic: there is no colon after the user name.")
+            _refuse(
+                "The Authorization header is not valid Basic: there is no colon after the user name."
+            )
         user = verified.check(name, password, address)
         if user is None:
             _refuse("The user name or the password is wrong.")

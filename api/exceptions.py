@@ -74,7 +74,9 @@ def respond(
     body = {"errors": list(errors), "detail": text}
     if request_id is not None:
         body["request_id"] = request_id
-    return JsonResponse(body, status=status, headers=headers or {}, json_dumps_params={"ensure_ascii": False})
+    return JsonResponse(
+        body, status=status, headers=headers or {}, json_dumps_params={"ensure_ascii": False}
+    )
 
 
 def single(
@@ -107,7 +109,9 @@ def _domain(error: Exception) -> JsonResponse | None:
                 problems = error.problems if isinstance(error, InvalidRequest) else []
                 errors = [entry(problem) for problem in problems]
                 headers = (
-                    {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else {}
+                    {"Retry-After": str(error.retry_after)}
+                    if isinstance(error, Unavailable)
+                    else {}
                 )
                 return respond(
                     status, errors or [entry(Problem(code, error.message))], headers=headers
@@ -139,7 +143,9 @@ def _fields(detail: Any, pointer: str) -> list[dict[str, Any]]:
         return [
             item
             for name, inner in detail.items()
-            for item in _fields(inner, pointer if name == "non_field_errors" else f"{pointer}/{name}")
+            for item in _fields(
+                inner, pointer if name == "non_field_errors" else f"{pointer}/{name}"
+            )
         ]
     if isinstance(detail, list):
         return [item for inner in detail for item in _fields(inner, pointer)]

@@ -17,7 +17,9 @@ from pipeline_management.models import Pipeline, PipelineVersion, System
 
 class VersionSummarySerializer(ReadOnly):
     version = serializers.CharField()
-    is_development = serializers.BooleanField(help_text="Left out when the newest version is asked for.")
+    is_development = serializers.BooleanField(
+        help_text="Left out when the newest version is asked for."
+    )
     created_at = serializers.DateTimeField()
     links = serializers.SerializerMethodField()
 
@@ -39,7 +41,9 @@ class VersionSerializer(VersionSummarySerializer):
     systems = serializers.SerializerMethodField()
     resources = serializers.DictField()
     example = serializers.DictField(help_text="A configuration to begin with.")
-    configuration_schema = serializers.DictField(source="schema", help_text="JSON Schema, draft 2020-12.")
+    configuration_schema = serializers.DictField(
+        source="schema", help_text="JSON Schema, draft 2020-12."
+    )
 
     def get_systems(self, version: PipelineVersion) -> list[str]:
         return [item.system.name for item in version.pipeline_systems.all()]
@@ -51,8 +55,12 @@ class PipelineSerializer(ReadOnly):
     name = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField()
-    latest = serializers.SerializerMethodField(help_text="The version that `name` or `name@latest` means.")
-    development = serializers.SerializerMethodField(help_text="The version that `name@development` means.")
+    latest = serializers.SerializerMethodField(
+        help_text="The version that `name` or `name@latest` means."
+    )
+    development = serializers.SerializerMethodField(
+        help_text="The version that `name@development` means."
+    )
     versions = VersionSummarySerializer(many=True, source="shown_versions")
     links = serializers.SerializerMethodField()
 
@@ -179,13 +187,20 @@ class NewTokenSerializer(serializers.Serializer[ApiToken]):
 
     name = serializers.CharField(max_length=100)
     expires_at = AwareDateTimeField(
-        required=False, allow_null=True, default=None, help_text="With its time zone; null for never."
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="With its time zone; null for never.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         known = set(self.fields)
         unknown = {
-            name: [serializers.ErrorDetail("Unknown field; known: name, expires_at.", code="unknown_field")]
+            name: [
+                serializers.ErrorDetail(
+                    "Unknown field; known: name, expires_at.", code="unknown_field"
+                )
+            ]
             for name in self.initial_data
             if name not in known
         }

@@ -22,7 +22,9 @@ def refuse_unknown(query: QueryDict, allowed: Iterable[str]) -> None:
         hint = f" Did you mean “{near[0]}”?" if near else ""
         listed = f" Known: {', '.join(known)}." if known else " This address takes none."
         raise BadParameter(
-            name[:100], f"Unknown query parameter “{name[:100]}”.{hint}{listed}", "unknown_parameter"
+            name[:100],
+            f"Unknown query parameter “{name[:100]}”.{hint}{listed}",
+            "unknown_parameter",
         )
 
 
@@ -66,7 +68,9 @@ class Parameters:
     def _require(name: str, value: str, allowed: list[str]) -> None:
         if value not in allowed:
             shown = value[:60]
-            raise BadParameter(name, f"“{name}” is “{shown}”; expected one of {', '.join(allowed)}.")
+            raise BadParameter(
+                name, f"“{name}” is “{shown}”; expected one of {', '.join(allowed)}."
+            )
 
     def integer(self, name: str, lowest: int, highest: int) -> int | None:
         """A whole number in the range, or None."""
@@ -107,4 +111,6 @@ class Parameters:
         try:
             return moment.astimezone(UTC)
         except OverflowError:
-            raise BadParameter(name, f"“{name}” is “{value}”; that is outside the calendar.") from None
+            raise BadParameter(
+                name, f"“{name}” is “{value}”; that is outside the calendar."
+            ) from None

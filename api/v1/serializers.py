@@ -64,7 +64,7 @@ class AttentionSerializer(ReadOnly):
 
 class ConfirmationSerializer(ReadOnly):
     at = serializers.DateTimeField(allow_null=True)
-    source = text_choice(Confirmation, blank=True)
+    source = text_choice(Confirmation, blank=True)  # type: ignore[assignment]  # a field's name; the metaclass takes it out
 
 
 class AttemptSerializer(ReadOnly):
@@ -73,7 +73,8 @@ class AttemptSerializer(ReadOnly):
     created_at = serializers.DateTimeField()
     submitted_at = serializers.DateTimeField(allow_null=True)
     lost_at = serializers.DateTimeField(
-        allow_null=True, help_text="When the scheduler was found to have lost the job before its start."
+        allow_null=True,
+        help_text="When the scheduler was found to have lost the job before its start.",
     )
 
     def to_representation(self, instance: Attempt) -> dict[str, Any]:
@@ -115,11 +116,15 @@ class RunSerializer(ReadOnly):
     system = serializers.CharField(source="system.name")
     lab = serializers.CharField(source="lab.slug")
     submitter = serializers.CharField(source="submitter.username")
-    source = text_choice(RunSource)
+    source = text_choice(RunSource)  # type: ignore[assignment]  # a field's name; the metaclass takes it out
     state = text_choice(RunState)
-    desired = text_choice(Desired, help_text="What people want; `cancel` once a cancellation is wanted.")
+    desired = text_choice(
+        Desired, help_text="What people want; `cancel` once a cancellation is wanted."
+    )
     reason = text_choice(Reason, blank=True, help_text="Why the run ended as it did.")
-    reason_text = serializers.CharField(help_text="The same in the system's or scheduler's own words.")
+    reason_text = serializers.CharField(
+        help_text="The same in the system's or scheduler's own words."
+    )
     explanation = serializers.SerializerMethodField(
         help_text="One sentence: what it waits for or how it ended."
     )
@@ -193,7 +198,7 @@ class EventSerializer(ReadOnly):
     from_state = serializers.CharField(allow_null=True)
     to_state = serializers.CharField(allow_null=True)
     evidence = serializers.CharField(help_text="What the change rests on.")
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]  # a field's name; the metaclass takes it out
 
     def to_representation(self, instance: RunEvent) -> dict[str, Any]:
         data = super().to_representation(instance)
@@ -233,7 +238,7 @@ class LogSerializer(ReadOnly):
     next_offset = serializers.IntegerField()
     size = serializers.IntegerField()
     complete = serializers.BooleanField(help_text="The run is over and this reaches the end.")
-    source = serializers.ChoiceField(choices=LOG_SOURCES)
+    source = serializers.ChoiceField(choices=LOG_SOURCES)  # type: ignore[assignment]  # a field's name; the metaclass takes it out
     at = serializers.DateTimeField()
     note = serializers.CharField()
 
@@ -253,5 +258,5 @@ class ProblemSerializer(ReadOnly):
 class ErrorSerializer(ReadOnly):
     """Every error of the API."""
 
-    errors = ProblemSerializer(many=True)
+    errors = ProblemSerializer(many=True)  # type: ignore[assignment]  # a field's name; the metaclass takes it out
     detail = serializers.CharField()

@@ -123,7 +123,9 @@ def test_nothing_is_hashed_once_throttled(hashes: Counter) -> None:
     refused = 0
     for number in range(1000):
         try:
-            assert verified.check("alice" if number % 2 else f"user{number}", "wrong", ADDRESS) is None
+            assert (
+                verified.check("alice" if number % 2 else f"user{number}", "wrong", ADDRESS) is None
+            )
         except Throttled:
             refused += 1
     assert hashes.number <= 20
@@ -156,9 +158,7 @@ def test_an_overlong_password_is_wrong_without_a_hash(hashes: Counter) -> None:
 @pytest.mark.django_db
 def test_an_old_hash_is_renewed_and_then_remembered(hashes: Counter) -> None:
     user = make_user("alice", password=PASSWORD)
-    User.objects.filter(pk=user.pk).update(
-        password=make_password(PASSWORD, hasher="pbkdf2_sha256")
-    )
+    User.objects.filter(pk=user.pk).update(password=make_password(PASSWORD, hasher="pbkdf2_sha256"))
     assert verified.check("alice", PASSWORD, ADDRESS)
     user.refresh_from_db()
     assert user.password.startswith("argon2")

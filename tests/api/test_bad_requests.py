@@ -94,7 +94,14 @@ def test_too_many_wrong_passwords_are_429(site: Site) -> None:
     site.submitter.set_password(PASSWORD)
     site.submitter.save()
     client = site.client(None)
-    wrong = Case("", 0, "", headers={"Authorization": "Basic c2FtOndyb25n"}, method="GET", path="/api/v1/runs/")
+    wrong = Case(
+        "",
+        0,
+        "",
+        headers={"Authorization": "Basic c2FtOndyb25n"},
+        method="GET",
+        path="/api/v1/runs/",
+    )
     for _ in range(5):
         assert_error(send(client, wrong, site), 401, "authentication_failed")
     answer = send(client, wrong, site)

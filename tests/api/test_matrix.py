@@ -65,10 +65,10 @@ class People:
 
     def __init__(self, site: Site) -> None:
         users = (None, site.stranger, site.viewer, site.submitter, site.manager, site.administrator)
-        self._clients = {
-            role: site.client(user) for role, user in zip(ROLES, users, strict=True)
+        self._clients = {role: site.client(user) for role, user in zip(ROLES, users, strict=True)}
+        self._sessions = {
+            role: client.cookies.get("sessionid") for role, client in self._clients.items()
         }
-        self._sessions = {role: client.cookies.get("sessionid") for role, client in self._clients.items()}
 
     def client(self, role: str, *, strict: bool = False) -> Client:
         """The person's browser; a strict one checks CSRF tokens as the real site does."""
@@ -105,7 +105,9 @@ def test_every_address_has_a_written_expectation_and_no_row_is_left_over() -> No
 
 
 @pytest.mark.parametrize(
-    "address", [address for address in ALL if address.name in TABLE], ids=lambda address: address.name
+    "address",
+    [address for address in ALL if address.name in TABLE],
+    ids=lambda address: address.name,
 )
 def test_who_gets_which_answer(site: Site, address: Address) -> None:
     people, path = People(site), path_of(address, site)
@@ -115,11 +117,15 @@ def test_who_gets_which_answer(site: Site, address: Address) -> None:
         for role, expected in zip(ROLES, TABLE[address.name].codes(method), strict=True):
             answer = ask(people.client(role), method, path, body, kind)
             if answer.status_code != expected:
-                wrong.append(f"{method} {path} as {role}: {answer.status_code}, expected {expected}")
+                wrong.append(
+                    f"{method} {path} as {role}: {answer.status_code}, expected {expected}"
+                )
             if method != "GET" and role == "submitter":
                 answer = ask(people.client(role, strict=True), method, path, body, kind)
                 if answer.status_code != 403:
-                    wrong.append(f"{method} {path} as {role} without CSRF token: {answer.status_code}")
+                    wrong.append(
+                        f"{method} {path} as {role} without CSRF token: {answer.status_code}"
+                    )
     assert not wrong, "\n".join(wrong)
 
 
@@ -136,7 +142,12 @@ def test_administration_is_for_administrators(site: Site, model: str) -> None:
     assert chosen
     for address in chosen:
         path = path_of(address, site)
-        for role, method in (("nobody", "GET"), ("stranger", "POST"), ("manager", "GET"), ("manager", "POST")):
+        for role, method in (
+            ("nobody", "GET"),
+            ("stranger", "POST"),
+            ("manager", "GET"),
+            ("manager", "POST"),
+        ):
             answer = ask(people.client(role), method, path, b"", FORM)
             assert answer.status_code == 302, (method, path, role, answer.status_code)
             assert answer["Location"].startswith(("/admin/", "/accounts/login/")), path
@@ -149,7 +160,9 @@ def test_administration_is_for_administrators(site: Site, model: str) -> None:
 def test_things_of_other_labs_do_not_exist(site: Site) -> None:
     """Whatever the method, a stranger's answer about a foreign thing is that of a made-up id."""
     people = People(site)
-    with_ids = [a for a in ALL if a.name in TABLE and {"run_id", "pk", "token_id"} & set(a.parameters)]
+    with_ids = [
+        a for a in ALL if a.name in TABLE and {"run_id", "pk", "token_id"} & set(a.parameters)
+    ]
     assert len(with_ids) >= 9
     for address in with_ids:
         real = path_of(address, site)
@@ -158,7 +171,9 @@ def test_things_of_other_labs_do_not_exist(site: Site) -> None:
             made_up = reverse(address.name, kwargs={"token_id": 987654})
         for method in METHODS:
             body, kind = body_of(address, method, site)
-            answers = [ask(people.client("stranger"), method, path, body, kind) for path in (real, made_up)]
+            answers = [
+                ask(people.client("stranger"), method, path, body, kind) for path in (real, made_up)
+            ]
             assert answers[0].status_code == answers[1].status_code in (404, 405), (method, real)
             if address.name.startswith("api-"):
                 assert answers[0].content == answers[1].content, (method, real)

@@ -40,7 +40,12 @@ def test_a_run_is_made_as_curl_posts_it(site: Site) -> None:
     assert answer.status_code == 201, answer.content
     body = answer.json()
     run = Run.objects.get(pk=body["id"])
-    assert (run.submitter, run.lab, run.source, run.state) == (site.submitter, site.lab, "api", "queued")
+    assert (run.submitter, run.lab, run.source, run.state) == (
+        site.submitter,
+        site.lab,
+        "api",
+        "queued",
+    )
     assert run.configuration == GOOD
     assert body["state"] == "queued"
     assert answer["Location"] == body["links"]["self"] == f"http://testserver/api/v1/runs/{run.pk}/"
@@ -60,7 +65,9 @@ def test_a_token_does_as_well(site: Site, scheme: str) -> None:
 def test_a_password_may_hold_any_character(site: Site) -> None:
     password = "pä:ss wörd € '\"$"
     make_user("paul", password=password)
-    answer = site.client(None).get("/api/v1/whoami/", headers={"Authorization": basic("paul", password)})
+    answer = site.client(None).get(
+        "/api/v1/whoami/", headers={"Authorization": basic("paul", password)}
+    )
     assert answer.json()["username"] == "paul"
     latin = base64.b64encode("karl:pä:ss wörd".encode("latin-1")).decode()
     make_user("karl", password="pä:ss wörd")
@@ -69,7 +76,8 @@ def test_a_password_may_hold_any_character(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"']
+    "kind",
+    ["application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'],
 )
 def test_content_types_that_are_taken(sam: Client, kind: str) -> None:
     assert post(sam, content_type=kind).status_code == 201
@@ -100,7 +108,16 @@ def test_a_dry_run_shows_everything_and_makes_nothing(sam: Client, site: Site, v
     assert body["valid"] is True
     assert (body["pipeline"], body["system"], body["lab"]) == ("hello@1.0", "local", "lab-a")
     assert body["script"] == "#!/bin/sh\necho hello world\n"
-    assert set(body) == {"valid", "pipeline", "system", "lab", "name", "resources", "script", "warnings"}
+    assert set(body) == {
+        "valid",
+        "pipeline",
+        "system",
+        "lab",
+        "name",
+        "resources",
+        "script",
+        "warnings",
+    }
     assert Run.objects.count() == before
 
 

@@ -141,7 +141,9 @@ def test_filters(site: Site, query: str, expected: set[str]) -> None:
     align = make_version("align", "2.0", system=site.account.system)
     made = {
         "a": site.make_run(name="a sample", source="page"),
-        "b": site.make_run(state=RunState.FAILED, submitter=site.manager, reason_text="Out of memory"),
+        "b": site.make_run(
+            state=RunState.FAILED, submitter=site.manager, reason_text="Out of memory"
+        ),
         "c": site.make_run(state=RunState.RUNNING, version=align, job_id="4711"),
     }
     for month, run in zip((1, 3, 6), made.values(), strict=True):
@@ -161,7 +163,9 @@ def test_lists_take_the_same_number_of_queries_however_long(site: Site, path: st
     client.get(path)
 
     def queries() -> int:
-        with CaptureQueriesContext(connection, ) as caught:
+        with CaptureQueriesContext(
+            connection,
+        ) as caught:
             assert client.get(path).status_code == 200
         return len(caught)
 
@@ -175,7 +179,9 @@ def test_lists_take_the_same_number_of_queries_however_long(site: Site, path: st
 
 def test_events_in_order_and_from_a_number_on(site: Site) -> None:
     for seq in range(2, 6):
-        RunEvent.objects.create(run=site.run, seq=seq, at=timezone.now(), actor="w", type="note", data={"n": seq})
+        RunEvent.objects.create(
+            run=site.run, seq=seq, at=timezone.now(), actor="w", type="note", data={"n": seq}
+        )
     path = f"{LIST}{site.run.pk}/events/"
     everything = get(site, path).json()
     assert [event["seq"] for event in everything["results"]] == [1, 2, 3, 4, 5]
@@ -236,7 +242,9 @@ def slice_of_log(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def read_log(**arguments: Any) -> logs.LogSlice:
         asked.update(arguments)
-        return logs.LogSlice(b"caf\xc3\xa9 \xff<script>\n", 10, 25, 25, True, "system", timezone.now(), "")
+        return logs.LogSlice(
+            b"caf\xc3\xa9 \xff<script>\n", 10, 25, 25, True, "system", timezone.now(), ""
+        )
 
     monkeypatch.setattr(logs, "read_log", read_log)
     return asked
@@ -250,7 +258,11 @@ def test_a_log_comes_as_bytes_with_its_place(site: Site, slice_of_log: dict[str,
     assert "sandbox" in answer["Content-Security-Policy"]
     names = ("Offset", "Next-Offset", "Size", "Complete", "Source")
     assert [answer[f"X-Centro-{name}"] for name in names] == ["10", "25", "25", "true", "system"]
-    assert (slice_of_log["stream"], slice_of_log["offset"], slice_of_log["limit"]) == ("stderr", 10, 100)
+    assert (slice_of_log["stream"], slice_of_log["offset"], slice_of_log["limit"]) == (
+        "stderr",
+        10,
+        100,
+    )
     get(site, f"{LIST}{site.run.pk}/log/?offset=0&limit=1")
     assert slice_of_log["offset"] == 0, "0 is the beginning, not “from the end”"
 
@@ -258,7 +270,9 @@ def test_a_log_comes_as_bytes_with_its_place(site: Site, slice_of_log: dict[str,
 @pytest.mark.parametrize(
     ("query", "accept"), [("?format=json", "*/*"), ("", JSON), ("?format=json", "text/plain")]
 )
-def test_a_log_comes_as_json(site: Site, slice_of_log: dict[str, Any], query: str, accept: str) -> None:
+def test_a_log_comes_as_json(
+    site: Site, slice_of_log: dict[str, Any], query: str, accept: str
+) -> None:
     answer = get(site, f"{LIST}{site.run.pk}/log/{query}", headers={"Accept": accept})
     body = answer.json()
     assert body["text"] == "café \ufffd<script>\n"
@@ -309,7 +323,9 @@ def test_nothing_of_a_run_can_be_written(site: Site, method: str, field: str) ->
     ],
 )  # fmt: skip
 def test_what_one_lab_does_changes_nothing_for_another(site: Site, path: str) -> None:
-    make_run(lab=site.other_lab, submitter=site.stranger, version=site.version, account=site.account)
+    make_run(
+        lab=site.other_lab, submitter=site.stranger, version=site.version, account=site.account
+    )
     client = site.client(site.stranger)
 
     def seen() -> bytes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import Http404
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -29,6 +31,13 @@ class ApiView(APIView):
         return Parameters(self.request.query_params)
 
     @property
+    def person(self) -> User:
+        """Who asks. The permission class has let nobody else through."""
+        if not isinstance(self.request.user, User):
+            raise NotAuthenticated
+        return self.request.user
+
+    @property
     def address(self) -> str | None:
         """The client's address."""
         return self.request.META.get("REMOTE_ADDR") or None
@@ -37,7 +46,9 @@ class ApiView(APIView):
         """The run with what its representation needs; ``Http404`` for one that the person may not see."""
         runs = Run.objects.visible_to(self.request.user)
         found = (
-            runs.select_related("version__pipeline", "lab", "submitter", "system", "account__credential")
+            runs.select_related(
+                "version__pipeline", "lab", "submitter", "system", "account__credential"
+            )
             .filter(pk=run_id)
             .first()
         )

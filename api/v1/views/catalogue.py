@@ -106,7 +106,9 @@ def _systems(user: Viewer) -> QuerySet[System]:
 class SystemListView(ApiView):
     """The systems on which the person's runs may be."""
 
-    @extend_schema(operation_id="list_systems", summary="List systems", responses=SystemListSerializer)
+    @extend_schema(
+        operation_id="list_systems", summary="List systems", responses=SystemListSerializer
+    )
     def get(self, request: Request) -> Response:
         rows = SystemSerializer(_systems(request.user), many=True, context={"request": request})
         return Response({"results": rows.data})
@@ -116,7 +118,9 @@ class SystemView(ApiView):
     """One system."""
 
     @extend_schema(
-        operation_id="get_system", summary="Show a system", responses={200: SystemSerializer, **MISSING}
+        operation_id="get_system",
+        summary="Show a system",
+        responses={200: SystemSerializer, **MISSING},
     )
     def get(self, request: Request, name: str) -> Response:
         system = _systems(request.user).filter(name=name).first()

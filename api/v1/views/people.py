@@ -34,10 +34,10 @@ class WhoAmIView(ApiView):
         token = request.auth if isinstance(request.auth, ApiToken) else None
         by_header = "HTTP_AUTHORIZATION" in request.META
         fields = {
-            "username": request.user.get_username(),
-            "email": request.user.email,
-            "is_administrator": is_administrator(request.user),
-            "labs": Membership.objects.filter(user=request.user)
+            "username": self.person.get_username(),
+            "email": self.person.email,
+            "is_administrator": is_administrator(self.person),
+            "labs": Membership.objects.filter(user=self.person)
             .select_related("lab")
             .order_by("lab__slug"),
             "authenticated_by": "token" if token else "password" if by_header else "session",
@@ -49,9 +49,11 @@ class WhoAmIView(ApiView):
 class TokenListView(ApiView):
     """The person's own tokens."""
 
-    @extend_schema(operation_id="list_tokens", summary="List my tokens", responses=TokenListSerializer)
+    @extend_schema(
+        operation_id="list_tokens", summary="List my tokens", responses=TokenListSerializer
+    )
     def get(self, request: Request) -> Response:
-        tokens = ApiToken.objects.filter(user=request.user)
+        tokens = ApiToken.objects.filter(user=self.person)
         return Response({"results": TokenSerializer(tokens, many=True).data})
 
     @extend_schema(
@@ -72,7 +74,7 @@ class TokenListView(ApiView):
         wanted.is_valid(raise_exception=True)
         fields = wanted.validated_data
         token, text = services.create_token(
-            request.user, fields["name"], fields["expires_at"], address=self.address
+            self.person, fields["name"], fields["expires_at"], address=self.address
         )
         token.token = text  # type: ignore[attr-defined]  # for the serializer; never stored
         return Response(CreatedTokenSerializer(token).data, status=201)
@@ -88,7 +90,7 @@ class TokenView(ApiView):
     )
     def delete(self, request: Request, token_id: int) -> Response:
         name = services.revoke_token(
-            user=request.user, token_id=min(token_id, _LARGEST), address=self.address
+            user=self.person, token_id=min(token_id, _LARGEST), address=self.address
         )
         if name is None:
             raise Http404

@@ -27,7 +27,9 @@ from pipeline_management.querysets import visible_versions
 class IndexView(ApiView):
     """Where everything is."""
 
-    @extend_schema(operation_id="index", summary="Where everything is", responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        operation_id="index", summary="Where everything is", responses=OpenApiTypes.OBJECT
+    )
     def get(self, request: Request) -> Response:
         names = {
             "new_run": "api-new-run",
@@ -61,7 +63,8 @@ class NothingHereView(ApiView):
             return HttpResponsePermanentRedirect(f"{with_slash}?{query}" if query else with_slash)
         return single(404, "not_found", f"The address ends with a slash: {with_slash}")
 
-    get = head = post = put = patch = delete = options = any_method
+    get = head = post = put = patch = delete = any_method
+    options = any_method  # type: ignore[assignment]  # not the framework's Response
 
 
 def _exists(path: str) -> bool:

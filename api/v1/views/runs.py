@@ -47,7 +47,11 @@ class RunListView(ApiView):
         description="Newest first. All filters are optional and narrow together.",
         parameters=[
             OpenApiParameter(
-                "state", OpenApiTypes.STR, enum=RunState.values, many=True, description="Several: repeat it."
+                "state",
+                OpenApiTypes.STR,
+                enum=RunState.values,
+                many=True,
+                description="Several: repeat it.",
             ),
             _text("pipeline", "Pipeline name."),
             _text("version", "Pipeline version."),
@@ -59,12 +63,14 @@ class RunListView(ApiView):
             OpenApiParameter("created_before", OpenApiTypes.DATETIME, description="Exclusive."),
             _text("text", "Part of the name or reason; a whole job id or run id."),
             _text("cursor", "From the `next` address of the page before."),
-            OpenApiParameter("page_size", OpenApiTypes.INT, description="1 to 500, 50 if not given."),
+            OpenApiParameter(
+                "page_size", OpenApiTypes.INT, description="1 to 500, 50 if not given."
+            ),
         ],
         responses={200: RunPageSerializer, 400: ErrorSerializer},
     )
     def get(self, request: Request) -> Response:
-        visible = Run.objects.visible_to(request.user).for_lists()
+        visible = Run.objects.visible_to(self.person).for_lists()
         rows, following = pagination.page_of(filters.narrow(visible, self.query), request)
         results = RunSerializer(rows, many=True, context={"request": request}).data
         return Response({"next": following, "results": results})
@@ -74,7 +80,9 @@ class RunView(ApiView):
     """One run."""
 
     @extend_schema(
-        operation_id="get_run", summary="Show a run", responses={200: RunDetailSerializer, **MISSING}
+        operation_id="get_run",
+        summary="Show a run",
+        responses={200: RunDetailSerializer, **MISSING},
     )
     def get(self, request: Request, run_id: uuid.UUID) -> Response:
         return Response(RunDetailSerializer(self.run(run_id), context={"request": request}).data)
@@ -89,7 +97,9 @@ class RunEventsView(ApiView):
         operation_id="list_run_events",
         summary="Show a run's events",
         parameters=[
-            OpenApiParameter("after", OpenApiTypes.INT, description="Only events with a higher `seq`.")
+            OpenApiParameter(
+                "after", OpenApiTypes.INT, description="Only events with a higher `seq`."
+            )
         ],
         responses={200: EventPageSerializer, **MISSING},
     )
@@ -115,14 +125,16 @@ class RunCancelView(ApiView):
         responses={
             202: OpenApiResponse(RunDetailSerializer, "Wanted; watch `state`."),
             200: OpenApiResponse(RunDetailSerializer, "The run was over already."),
-            403: OpenApiResponse(ErrorSerializer, "Only its submitter, managers and administrators may."),
+            403: OpenApiResponse(
+                ErrorSerializer, "Only its submitter, managers and administrators may."
+            ),
             **MISSING,
         },
     )
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         run = self.run(run_id)
         was_over = RunState(run.state).is_terminal
-        cancellation.request_cancel(run=run, user=request.user, address=self.address)
+        cancellation.request_cancel(run=run, user=self.person, address=self.address)
         data = RunDetailSerializer(self.run(run_id), context={"request": request}).data
         return Response(data, status=200 if was_over else 202)
 

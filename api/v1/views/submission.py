@@ -43,7 +43,9 @@ def read_body(request: HttpRequest) -> bytes:
         message = f"The charset “{charset[:40]}” is not accepted; JSON is sent as UTF-8."
         raise rest.UnsupportedMediaType(kind, message)
     if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        raise rest.UnsupportedMediaType(kind, "A Content-Encoding is not accepted; send the body as it is.")
+        raise rest.UnsupportedMediaType(
+            kind, "A Content-Encoding is not accepted; send the body as it is."
+        )
     _check_length(request)
     return request.body
 
@@ -55,7 +57,9 @@ def _check_length(request: HttpRequest) -> None:
     if length and not (length.isascii() and length.isdigit()):
         raise BadParameter("Content-Length", "“Content-Length” is not a number.")
     if len(length) > 18 or int(length or 0) > intake.MAX_BODY:
-        message = f"The body has {length[:18]} bytes; at most {intake.MAX_BODY} (10 MB) are accepted."
+        message = (
+            f"The body has {length[:18]} bytes; at most {intake.MAX_BODY} (10 MB) are accepted."
+        )
         raise TooLarge([Problem("too_large", message)])
 
 
@@ -86,7 +90,9 @@ class NewRunView(ApiView):
             OpenApiExample("hello", {"pipeline": "hello@1.0", "name": "world"}, request_only=True)
         ],
         responses={
-            201: OpenApiResponse(CreatedSerializer, "Created; the Location header has its address."),
+            201: OpenApiResponse(
+                CreatedSerializer, "Created; the Location header has its address."
+            ),
             200: OpenApiResponse(
                 PolymorphicProxySerializer(
                     component_name="NewRunKnownOrChecked",
@@ -115,11 +121,11 @@ class NewRunView(ApiView):
         body = read_body(request._request)
         document = intake.parse_document(body)
         text = body.decode("utf-8-sig")
-        prepared = intake.prepare(user=request.user, document=document, text=text)
+        prepared = intake.prepare(user=self.person, document=document, text=text)
         if dry_run:
             return Response(_preview(prepared))
         run, created = intake.create_run(
-            user=request.user,
+            user=self.person,
             prepared=prepared,
             source=RunSource.API,
             idempotency_key=key,
