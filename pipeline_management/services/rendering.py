@@ -26,6 +26,10 @@ WALL_SECONDS = 10.0
 """A backstop for a machine under heavy load; the limit that counts is the child's own CPU time."""
 
 _KEPT = 2
+_PATIENCE = 0.5
+"""Seconds that a request waits for one of the kept children before it starts one for itself: longer than
+many honest requests take, shorter than what a template that loops for ever may cost others."""
+
 _PROGRAM = Path(script_renderer.__file__)
 _SENTENCES = {
     "template": "The pipeline's script template cannot be read: {}.",
@@ -107,32 +111,48 @@ class _Child:
 
 
 _idle: list[_Child] = []
+_turns = threading.BoundedSemaphore(_KEPT)
 _lock = threading.Lock()
 
 
 def _forget_children() -> None:
-    """After a fork the children belong to the parent process."""
+    """After a fork the children belong to the parent process, and so do the turns that its threads hold."""
+    global _turns, _lock
     _idle.clear()
+    _turns = threading.BoundedSemaphore(_KEPT)
+    _lock = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_forget_children)
 
 
 def _ask(request: dict[str, Any]) -> dict[str, str]:
+    """One request to a kept child, or to one of its own when all of them are busy for long."""
     line = json.dumps(request).encode() + b"\n"
+    turns = _turns
+    kept = turns.acquire(timeout=_PATIENCE)
+    try:
+        return _ask_one(line, kept)
+    finally:
+        if kept:
+            turns.release()
+
+
+def _ask_one(line: bytes, keep: bool) -> dict[str, str]:
     with _lock:
-        child = _idle.pop() if _idle else None
-    if child is None or not child.is_alive:
-        child = _Child()
+        child = _idle.pop() if keep and _idle else None
+    if child is not None and not child.is_alive:
+        child.close()
+        child = None
+    child = child or _Child()
     reply = child.ask(line)
     if reply is None:
         seconds = f"more than {CPU_SECONDS} s of computing, or more memory than allowed"
         return {"error": "time", "message": seconds}
-    with _lock:
-        keep = child.is_alive and len(_idle) < _KEPT
-        if keep:
+    if keep and child.is_alive:
+        with _lock:
             _idle.append(child)
-    if not keep:
+    else:
         child.close()
     return reply
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -307,6 +308,37 @@ def test_many_threads_get_their_own_answers() -> None:
         thread.join()
     assert wrong == []
     assert len(rendering._idle) <= 2
+
+
+def test_many_threads_share_the_kept_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+
+    class Counted(rendering._Child):
+        def __init__(self) -> None:
+            started.append(1)
+            super().__init__()
+
+    monkeypatch.setattr(rendering, "_Child", Counted)
+    monkeypatch.setattr(rendering, "_PATIENCE", 30.0)  # a busy machine starts none for impatience
+    for child in rendering._idle:
+        child.close()
+    rendering._idle.clear()
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(lambda n: rendered("{{ config.n }}", {"n": n}), range(200))) == [
+            str(n) for n in range(200)
+        ]
+    assert len(started) <= 2
+
+
+def test_a_request_does_not_wait_long_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "_PATIENCE", 0.01)
+    for _ in range(2):
+        assert rendering._turns.acquire(timeout=10)
+    try:
+        assert rendered("echo {{ config.n }}", {"n": 1}) == "echo 1"
+    finally:
+        rendering._turns.release()
+        rendering._turns.release()
 
 
 def test_a_large_configuration_passes_through() -> None:
