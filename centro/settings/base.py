@@ -3,6 +3,7 @@
 from importlib.metadata import distribution
 from pathlib import Path
 
+from centro import __version__
 from centro.config.model import ROOT
 from centro.settings.configuration import config
 
@@ -104,6 +105,7 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = config.email.sender
 ADMINS = [(address, address) for address in config.email.admins]
 
+CENTRO_VERSION = __version__
 CENTRO_VAR = config.var
 CENTRO_PUBLIC_URL = config.url
 CENTRO_ENCRYPTION_KEYS = config.encryption_keys

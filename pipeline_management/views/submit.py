@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -29,19 +28,10 @@ from pipeline_management.querysets import visible_versions
 from pipeline_management.services import intake
 from pipeline_management.services.validation import with_places
 from pipeline_management.views.access import PageRequest, page
+from pipeline_management.views.faults import faults_in
 
 ACTIONS = ("submit", "check", "format", "example")
-EXCERPT = 100
 CURL_TEXT_LIMIT = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A problem with the line of the text in which it was found, cut around the column."""
-
-    problem: Problem
-    excerpt: str = ""
-    caret: str = ""
 
 
 @page("GET", "HEAD", "POST")
@@ -162,7 +152,7 @@ def _check(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
         return _answer(request, form, error)
     context = {
         "prepared": prepared,
-        "warnings": _faults(prepared.warnings, text),
+        "warnings": faults_in(text, prepared.warnings),
         "curl": _curl(request, prepared),
         "resources": [(key, value) for key, value in prepared.resources.items() if value is not None],
     }
@@ -208,26 +198,12 @@ def _answer(request: PageRequest, form: SubmitForm, error: DomainError) -> HttpR
 def _refuse(
     request: PageRequest, form: SubmitForm, problems: list[Problem], text: str, *, status: int = 400
 ) -> HttpResponseBase:
-    faults = _faults(problems, text)
+    faults = faults_in(text, problems)
     if request.htmx:
         return render(request, "submit/result.html", {"faults": faults})
     if not request.accepts("text/html"):
         return JsonResponse({"errors": [problem.as_dict() for problem in problems]}, status=status)
     return _page(request, _rebound(request, form, text), context={"faults": faults}, status=status)
-
-
-def _faults(problems: list[Problem], text: str) -> list[Fault]:
-    lines = text.split("\n") if len(text) <= intake.MAX_BODY else []
-    return [_fault(problem, lines) for problem in problems]
-
-
-def _fault(problem: Problem, lines: list[str]) -> Fault:
-    if problem.line is None or not 1 <= problem.line <= len(lines):
-        return Fault(problem)
-    line = lines[problem.line - 1].rstrip("\r").replace("\t", " ")
-    column = max(1, problem.column or 1)
-    start = max(0, column - 1 - EXCERPT // 2)
-    return Fault(problem, line[start : start + EXCERPT], " " * (column - 1 - start) + "^")
 
 
 def _rebound(request: PageRequest, form: SubmitForm, text: str) -> SubmitForm:

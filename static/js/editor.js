@@ -104,7 +104,10 @@
   document.addEventListener("htmx:afterSwap", function (event) {
     if (event.detail.target !== result) return;
     markProblems();
-    result.scrollIntoView({ block: "nearest" });
+    // On a narrow screen the answer is below the editor, out of sight.
+    if (result.getBoundingClientRect().top > window.innerHeight - 120) {
+      result.closest(".panel").scrollIntoView({ block: "start" });
+    }
   });
   markProblems();
 

@@ -50,9 +50,11 @@ def served() -> Iterator[tuple[str, Demo]]:
     server = LiveServerThread("localhost", StaticFiles)
     server.daemon = True
     try:
+        from pipeline_management.views import output
         from tests.browser.demo import Demo
 
         demo = Demo()
+        output.read_log = _read_log
         server.start()
         server.is_ready.wait()
         yield f"http://localhost:{server.port}", demo
@@ -61,6 +63,19 @@ def served() -> Iterator[tuple[str, Demo]]:
         runner.teardown_databases(databases)
         teardown_test_environment()
         conftest.pytest_unconfigure()
+
+
+def _read_log(*, run: Any, stream: str, offset: int | None = None, limit: int = 65536) -> Any:
+    """What the demonstration's systems, which nobody can reach, would say."""
+    from django.utils import timezone
+
+    from pipeline_management.services.logs import LogSlice
+    from tests.browser.demo import ERRORS, OUTPUT
+
+    over = run.state_enum.is_terminal
+    data = OUTPUT if stream == "stdout" else ERRORS if stream == "stderr" and over else b""
+    start = min(offset or 0, len(data))
+    return LogSlice(data[start:], start, len(data), len(data), over, "system", timezone.now())
 
 
 def addresses(demo: Demo) -> dict[str, str]:

@@ -62,7 +62,9 @@ STRUCTURE = """() => {
     if (!e.closest(".ace_editor") && !e.labels.length && !e.getAttribute("aria-label")) faults.push("label " + e.name);
   });
   document.querySelectorAll("img:not([alt])").forEach(e => faults.push("alt " + e.src));
-  document.querySelectorAll("button, a[href], summary").forEach(e => { if (!name(e)) faults.push("name " + e.outerHTML.slice(0, 80)); });
+  document.querySelectorAll("button, a[href], summary").forEach(e => {
+    if (!name(e)) faults.push("name " + e.outerHTML.slice(0, 80));
+  });
   if (document.querySelectorAll("h1").length !== 1) faults.push("h1");
   if (!document.documentElement.lang) faults.push("lang");
   const ids = Array.from(document.querySelectorAll("[id]"), e => e.id);

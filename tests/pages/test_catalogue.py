@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -172,3 +174,8 @@ def test_the_example_in_the_page_is_the_example(site: Site) -> None:
     site.version.save()
     response = site.client("viewer").get("/pipelines/hello/")
     assert json.loads(response.context["example_text"]) == site.version.example
+
+
+def test_the_foot_of_the_page_names_the_version(site: Site) -> None:
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
+    assert f"<span>Centro {project['version']}</span>" in page(site.client("viewer"), "/")
