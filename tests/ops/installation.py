@@ -61,7 +61,15 @@ class Installation:
         path = "/usr/local/bin:/usr/bin:/bin" if self.user else os.environ["PATH"]
         kept = {
             name: os.environ[name]
-            for name in ("HTTPS_PROXY", "https_proxy", "PIP_INDEX_URL", "PIP_CERT", "SSL_CERT_FILE")
+            for name in (
+                "HTTPS_PROXY",
+                "https_proxy",
+                "PIP_INDEX_URL",
+                "PIP_CERT",
+                "SSL_CERT_FILE",
+                "NODE_EXTRA_CA_CERTS",
+                "npm_config_registry",
+            )
             if name in os.environ
         }
         return {**kept, "HOME": home, "PATH": path, "LANG": "C.UTF-8", **extra}

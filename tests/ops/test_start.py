@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import stat
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -66,14 +67,25 @@ def test_started_twice_says_that_it_runs(installation: Installation, first: Star
     assert readiness(installation.url) == 200
 
 
+def contention() -> float:
+    """How many times longer a second of work takes now than on an idle machine (1.0 at best)."""
+    began, used = time.monotonic(), time.process_time()
+    while time.process_time() - used < 0.5:
+        sum(range(1000))
+    return (time.monotonic() - began) / 0.5
+
+
 def test_term_stops_everything_and_the_second_start_is_quick(
     installation: Installation, first: Started
 ) -> None:
     assert first.stop(signal.SIGTERM) == 0
     wait_until(lambda: not installation.processes(), 10, "processes are left")
+    before = contention()
     with Started(installation) as second:
-        took = second.wait_ready(60)
-        assert took < 10, f"the second start took {took:.1f} s"
+        took = second.wait_ready(120)
+        # other work on the machine is not start.sh's fault: it counts as if it were alone
+        busy = max(before, contention(), 1.0)
+        assert took / busy < 10, f"{took:.1f} s on a machine {busy:.1f} times slower than idle"
         assert readiness(installation.url) == 200
         assert second.stop(signal.SIGINT) == 0  # Ctrl-C
     wait_until(lambda: not installation.processes(), 10, "processes are left")

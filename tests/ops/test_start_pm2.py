@@ -26,7 +26,10 @@ def test_pm2_runs_all_four_processes(installation: Installation) -> None:
     }
     code, text = installation.call("./start.sh", "--setup", seconds=600, **settings)
     assert code == 0, text
-    prefix = installation.folder / "pm2"
+    prefix = installation.folder / "from-npm"
+    installation.call(
+        "bash", "-c", f"mkdir -p {prefix} && echo '{{\"private\": true}}' > {prefix}/package.json"
+    )
     npm = shutil.which("npm")
     assert npm is not None, "npm is missing: run `python -m tests.lab packages` as root"
     code, text = installation.call(
@@ -46,7 +49,8 @@ def test_pm2_runs_all_four_processes(installation: Installation) -> None:
     def listed() -> dict[str, dict[str, Any]]:
         code, text = installation.call(pm2, "jlist", **settings)
         assert code == 0, text
-        shown = json.loads(text[text.index("[") :])
+        line = next(line for line in reversed(text.splitlines()) if line.startswith(("[{", "[]")))
+        shown = json.loads(line)
         return {entry["name"]: entry["pm2_env"] for entry in shown}
 
     try:
