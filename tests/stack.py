@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -24,9 +25,11 @@ from typing import Any
 
 from tests.lab.lab import Lab
 from tests.lab.sitefile import PASSWORDS
+from tests.lab.valkey import DATABASES
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = {"web": "start_server.sh", "worker": "start_worker.sh", "beat": "start_beat.sh"}
+_COUNT = itertools.count()
 FINAL = ("succeeded", "failed", "cancelled")
 
 
@@ -67,6 +70,8 @@ class LiveStack:
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.var = Path(tempfile.mkdtemp(prefix="centro-stack-"))
         self.database = f"centro_live_{os.getpid()}_{self.port}"
+        # below 16 are those of the tests' own processes (tests/conftest.py)
+        self.redis_number = 16 + (os.getpid() + next(_COUNT)) % (DATABASES - 16)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         secret_file = self.var / "secrets.json"
         secret_file.touch(mode=0o600)
@@ -88,7 +93,7 @@ class LiveStack:
             "CENTRO_SECRETS": str(secret_file),
             "CENTRO_VAR": str(self.var),
             "CENTRO_DATABASE_URL": f"{lab.mariadb.url.rpartition('/')[0]}/{self.database}",
-            "CENTRO_REDIS_URL": lab.valkey.url,
+            "CENTRO_REDIS_URL": lab.valkey.database_url(self.redis_number),
             "CENTRO_VENV": sys.prefix,
             "CENTRO_SITE": str(lab.layout.site_file),
             "CENTRO_ADMIN_PASSWORD": PASSWORDS["admin"],
@@ -114,7 +119,7 @@ class LiveStack:
     def set_up(self) -> None:
         """Database, static files, administrator and the lab's site, as start.sh does it."""
         self.lab.mariadb.sql(f"CREATE DATABASE {self.database} CHARACTER SET utf8mb4")
-        self.lab.valkey.ask("FLUSHALL")
+        self.lab.valkey.ask("FLUSHDB", self.redis_number)
         self.manage("prepare")
         # as start.sh does: read the configuration once, and let every process end with its parent
         said = subprocess.run(

