@@ -29,7 +29,8 @@ types:            ## static types
 docs:             ## the generated reference pages
 	$(PYTHON) -m centro.config docs > docs/configuration.md
 
-bench:            ## all benchmarks on a lab of their own
-	bash bench/run.sh
+bench:            ## submission and polling against the bare commands, on a lab of their own
+	$(PYTHON) -m bench.submit
+	$(PYTHON) -m bench.poll
 
 check: lint types fast
