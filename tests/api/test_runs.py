@@ -36,7 +36,9 @@ def test_a_run_shows_all_that_is_promised(site: Site) -> None:
         attention="STALE", attention_since=since, submitted_at=since, started_at=since,
         resources={"cpus": 2}, configuration={"pipeline": "hello", "name": "ä"},
     )  # fmt: skip
-    body = get(site, f"{LIST}{run.pk}/").json()
+    answer = get(site, f"{LIST}{run.pk}/")
+    assert answer["Cache-Control"] == "private, no-cache"
+    body = answer.json()
     expected = {
         "id": str(run.pk), "name": "NA12878", "pipeline": "hello", "version": "1.0", "system": "local",
         "lab": "lab-a", "submitter": "sam", "source": "api", "state": "running", "desired": "run",

@@ -25,6 +25,12 @@ class ApiView(APIView):
         if request.method and request.method.lower() in self.http_method_names:
             refuse_unknown(request.query_params, self.parameters.get(request.method, frozenset()))
 
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        # What one person may see must not be kept for the next one by a cache between.
+        answer.headers.setdefault("Cache-Control", "private, no-cache")
+        return answer
+
     @property
     def query(self) -> Parameters:
         """The request's query parameters."""
