@@ -101,7 +101,9 @@ def test_quoting_for_the_remote_shell_happens_in_one_module() -> None:
 
 
 def test_no_text_is_declared_safe() -> None:
-    assert not hits(r"\bmark_safe\b|\bSafeString\(", product())
+    """But for one: a template's own output, in which a placeholder of ours becomes a hex digest."""
+    found = hits(r"\bmark_safe\(|\bSafeString\((?!\"\"\))", product())
+    assert [line.split(":")[0] for line in found] == ["pipeline_management/views/live.py"], found
     assert not hits(r"\|\s*safe\b|autoescape\s+off", files(".html", under=("templates", *PACKAGES)))
 
 
