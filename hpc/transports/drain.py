@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import paramiko
 
 from hpc.errors import CommandTimeout, OutputTooLarge
-from hpc.transports.framing import FrameReader
+from hpc.transports.framing import Frame, FrameReader
 
 CHUNK = 64 * 1024
 FIRST_BYTE_TIMEOUT = 20.0
@@ -27,12 +27,14 @@ class Drain:
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
 
-    def pump(self, head: bytes, source: Iterator[bytes], deadline: float) -> None:
+    def pump(self, framed: Frame, source: Iterator[bytes], deadline: float) -> None:
         """Until both END lines came, or the far side closed.
+
+        The end of input is sent only where the command has input: the far shell then waits for it.
 
         Raises ``CommandTimeout`` at ``deadline`` (or when no shell began within 20 s), ``OutputTooLarge``.
         """
-        pending = memoryview(head)
+        pending = memoryview(framed.head)
         sending = True
         first_byte = min(deadline, time.monotonic() + FIRST_BYTE_TIMEOUT)
         while not self._finished():
@@ -40,7 +42,7 @@ class Drain:
             if sending:
                 if not pending:
                     pending = memoryview(next(source, b""))
-                sent = self._send(pending)
+                sent = self._send(pending, framed.has_stdin)
                 moved = moved or bool(sent)
                 if sent is None:
                     sending = False
@@ -73,13 +75,14 @@ class Drain:
             raise OutputTooLarge(f"the command printed more than {self._cap} bytes")
         return moved
 
-    def _send(self, data: memoryview) -> int | None:
+    def _send(self, data: memoryview, has_end: bool) -> int | None:
         """How many bytes went out; None when there is nothing more to send or nobody to take it."""
         channel = self._channel
         if channel.closed:
             return None
         if not data:
-            channel.shutdown_write()
+            if has_end:
+                channel.shutdown_write()
             return None
         if not channel.send_ready():
             return 0

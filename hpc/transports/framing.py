@@ -53,6 +53,7 @@ class Frame:
     head: bytes
     nonce: str
     cwd: str | None
+    has_stdin: bool
 
     def readers(
         self, out: Callable[[bytes], object], err: Callable[[bytes], object]
@@ -104,8 +105,8 @@ def frame(
     body = script.encode("utf-8", "surrogateescape")
     if len(body) > _LINE_LIMIT or b"\n" in body:
         loader = f'_centro=$(head -c {len(body)}) && eval "$_centro"\n'
-        return Frame(loader.encode("ascii") + body, nonce, cwd)
-    return Frame(body + b"\n", nonce, cwd)
+        return Frame(loader.encode("ascii") + body, nonce, cwd, has_stdin)
+    return Frame(body + b"\n", nonce, cwd, has_stdin)
 
 
 def _check(words: list[str]) -> None:
@@ -143,6 +144,10 @@ def _script(
         raise ValueError(f"command name {words[0]!r} contains '='")
     source = "" if has_stdin else " </dev/null"
     parts.append(f"{prefix}{shell_words(words)}{source}; _centro_end $? ok")
+    if has_stdin:
+        # Stay until the input ends. A session that closes just while our end of input is on its way makes
+        # sshd drop the whole connection ("nonexistent channel"), with all other commands on it.
+        parts.append("; while IFS= read -r _centro; do :; done")
     return "".join(parts)
 
 

@@ -119,7 +119,7 @@ class SSHTransport(Transport):
                 try:
                     self._start(channel, deadline)
                     readers = framed.readers(out, err)
-                    Drain(channel, readers, max_output).pump(framed.head, source, deadline)
+                    Drain(channel, readers, max_output).pump(framed, source, deadline)
                     if self._ssh.is_active() or all(r.end for r in readers):
                         return framed.exit_code(*readers)
                     raise self._lost("the connection broke under a running command", deadline)

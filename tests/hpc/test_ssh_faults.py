@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from hpc.client import SystemClient
@@ -136,6 +137,25 @@ def test_a_connection_that_died_while_idle_is_replaced(
     server.signal_sessions(signal.SIGKILL)
     once = Command(argv=("echo", "once"), parse=lambda r: r.text)
     assert client.run(once) == "once\n"
+
+
+@pytest.mark.parametrize("stdin", [None, b"", b"unread"])
+def test_an_end_of_input_that_is_late(
+    server: SshServer, stdin: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that arrives after the session has closed would make sshd drop the whole connection."""
+    send = paramiko.Transport._send_user_message
+
+    def delayed(self: paramiko.Transport, message: paramiko.Message) -> None:
+        if message.asbytes()[0] == paramiko.common.MSG_CHANNEL_EOF:
+            time.sleep(0.3)
+        send(self, message)
+
+    monkeypatch.setattr(paramiko.Transport, "_send_user_message", delayed)
+    with SSHTransport(server.endpoint, server.credential) as transport:
+        assert transport.run(["sh", "-c", "exit 3"], stdin=stdin).exit_code == 3
+        time.sleep(0.5)
+        assert transport.run(["true"]).exit_code == 0
 
 
 def test_more_threads_than_sessions() -> None:
