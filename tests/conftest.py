@@ -92,6 +92,8 @@ def pytest_unconfigure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share the lab's servers run one after the other, in one worker of pytest-xdist."""
     for item in items:
+        if item.get_closest_marker("xdist_group"):
+            continue  # has servers of its own
         if item.get_closest_marker("lab") or item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group("lab"))
 

@@ -1,4 +1,4 @@
-"""A portal of its own for the tests that kill and stop things: short leases, short doubts."""
+"""The engine on the session's lab, and its steps called one by one."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.engine.portal import impatient_portal, with_live_worker
 from tests.lab.lab import Lab
 from tests.stack import LiveStack
-
-IMPATIENT = {
-    "CENTRO_LEASE_SECONDS": "3",
-    "CENTRO_SETTLE_SECONDS": "4",
-    "CENTRO_NFS_GRACE_SECONDS": "2",
-    "CENTRO_PHANTOM_SECONDS": "20",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -26,15 +20,11 @@ def no_renewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="session")
 def impatient(lab: Lab) -> Iterator[LiveStack]:
-    """A portal that waits seconds where a real one waits minutes."""
-    with LiveStack.started(lab, IMPATIENT) as stack:
-        yield stack
+    """A portal for the whole session."""
+    yield from impatient_portal(lab)
 
 
 @pytest.fixture
 def stack(impatient: LiveStack) -> Iterator[LiveStack]:
-    """The same, with its worker unharmed again after each test."""
-    yield impatient
-    if "worker" not in impatient.processes or impatient.processes["worker"].poll() is not None:
-        impatient.processes.pop("worker", None)
-        impatient.start("worker")
+    """The same, mended after each test."""
+    yield from with_live_worker(impatient)

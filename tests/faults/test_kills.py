@@ -10,7 +10,7 @@ from tests.engine import cluster
 from tests.lab.lab import Lab
 from tests.stack import LiveStack
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("faults")]
 
 WORKER_POINTS = ["P1a", "P1b", "P3a", "P3b", "P4a", "P4b"]
 SHELL_POINTS = ["S1", "S2", "S3", "S4", "S5", "S6a", "S6b", "S7"]
@@ -31,7 +31,7 @@ def submit_with_fault(stack: LiveStack, point: str, folder: str) -> str:
 
 @pytest.mark.parametrize("point", WORKER_POINTS)
 def test_the_worker_is_killed(
-    point: str, stack: LiveStack, lab: Lab, tmp_path_factory: pytest.TempPathFactory
+    point: str, stack: LiveStack, faulty_lab: Lab, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("faults")
     run_id = submit_with_fault(stack, point, str(folder))
@@ -41,13 +41,13 @@ def test_the_worker_is_killed(
     run = stack.wait_state(run_id, "succeeded", seconds=90)
     assert cluster.effects(stack, [run_id])[run_id] == 1
     key = cluster.keys_of(stack, [run_id])[run_id]
-    assert cluster.jobs(lab, [key])[key] == 1
+    assert cluster.jobs(faulty_lab, [key])[key] == 1
     assert len(run["attempts"]) == 1
 
 
 @pytest.mark.parametrize("point", SHELL_POINTS)
 def test_the_shell_on_the_cluster_is_killed(
-    point: str, stack: LiveStack, lab: Lab, tmp_path_factory: pytest.TempPathFactory
+    point: str, stack: LiveStack, faulty_lab: Lab, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     run_id = submit_with_fault(stack, point, str(tmp_path_factory.mktemp("faults")))
     stack.wait_state(run_id, "succeeded", seconds=90)
@@ -55,13 +55,13 @@ def test_the_shell_on_the_cluster_is_killed(
     assert (directory / f".fault.{point}").exists() or point == "S4"
     assert cluster.effects(stack, [run_id])[run_id] == 1
     key = cluster.keys_of(stack, [run_id])[run_id]
-    assert cluster.jobs(lab, [key])[key] == 1
+    assert cluster.jobs(faulty_lab, [key])[key] == 1
     stack.restart_worker()
 
 
 @pytest.mark.parametrize("point", JOB_POINTS)
 def test_the_job_itself_is_killed(
-    point: str, stack: LiveStack, lab: Lab, tmp_path_factory: pytest.TempPathFactory
+    point: str, stack: LiveStack, faulty_lab: Lab, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Before its claim the run may go on with another job; after it the run has executed at most once."""
     run_id = submit_with_fault(stack, point, str(tmp_path_factory.mktemp("faults")))
