@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,7 @@ def driver_fault() -> str | None:
     Asked by the settings: Django loads the driver with the first model, before any check runs.
     """
     try:
-        import MySQLdb  # noqa: F401
+        import_module("MySQLdb")
     except ImportError as error:
         return (
             f"MariaDB is configured but its driver is missing ({error}): type 'apt-get install "
