@@ -106,7 +106,7 @@ stop_job() { # TERM, five seconds later KILL
 
 finish() { # STATE EXIT_CODE
   put "$dir/end" "$1 $2 $(date +%s)"
-  for helper in $timer $killer; do signal_group KILL "$helper"; done
+  for group in $timer $killer; do signal_group KILL "$group"; done
   exec 6>&- 8>&-
   tidy
   exit 0
