@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,13 @@ PARKED: dict[str, Any] = {
     },
     "script": "echo {{ config.name }}\n{% for file in config.samples %}echo {{ file }}\n{% endfor %}",
     "resources": {"queue": "closed", "walltime": "00:10:00", "cpus": 1, "memory_mb": 100},
+}
+# Prints a line every half second, for an hour at most: its output is there to be read meanwhile.
+TALKING: dict[str, Any] = PARKED | {
+    "name": "talking",
+    "schema": {"type": "object"},
+    "script": "i=0; while [ $i -lt 7200 ]; do echo line $i; i=$((i+1)); sleep 0.5; done\n",
+    "resources": {"queue": "part01", "walltime": "01:00:00", "cpus": 1, "memory_mb": 100},
 }
 CONFIGURATION = {
     "pipeline": "parked",
@@ -87,8 +95,6 @@ def running(
 
 def wait_for_web(stack: LiveStack, seconds: float = 60.0) -> None:
     """Until the web server answers; /readyz would ask for the worker too."""
-    import time
-
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
@@ -101,7 +107,7 @@ def wait_for_web(stack: LiveStack, seconds: float = 60.0) -> None:
 def _site_file(lab: Lab, folder: Path) -> Path:
     """The lab's site file with the bench's pipeline added."""
     site = yaml.safe_load(lab.layout.site_file.read_text())
-    site["pipelines"].append(PARKED)
+    site["pipelines"] += [PARKED, TALKING]
     path = folder / "bench-site.yaml"
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(site))
