@@ -15,8 +15,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from hpc.client import SystemClient
-from hpc.errors import ConnectFailed, HpcError
+from hpc.errors import ConnectFailed, HpcError, NotSupported
 from hpc.protocol.submission import Answer, Submission, SubmitAnswer, job_script, submit
+from hpc.schedulers.base import Scheduler
 from pipeline_management.choices import (
     Attention,
     Confirmation,
@@ -108,23 +109,36 @@ def _begin(account_id: int, holder: str) -> list[Run]:
 def _submit(account: SystemAccount, client: SystemClient, runs: list[Run], holder: str) -> None:
     """P2 to P4 for one batch."""
     settle = settle_seconds(account.system)
-    command = submit(client.scheduler, [_submission(run) for run in runs], settle=settle)
+    answers = _impossible(runs, client.scheduler)
+    batch = [_submission(run) for run in runs if run.key not in answers]
     begun = time.monotonic()
     try:
         faults.point("P3a")
-        answers = client.run(command)
+        if batch:
+            answers |= client.run(submit(client.scheduler, batch, settle=settle))
         faults.point("P3b")
     except HpcError as error:
         logger.warning("submission to %s: %s", account, error)
         text = trouble.describe(error)
         word = Answer.BUSY if isinstance(error, ConnectFailed) else Answer.UNKNOWN
-        answers = {run.key: SubmitAnswer(word, text=text) for run in runs}
+        answers |= {one.key: SubmitAnswer(word, text=text) for one in batch}
     _remember_duration(account.system, (time.monotonic() - begun) / len(runs))
     faults.point("P4a")
     changes = [_settle(run, answers[run.key], client) for run in runs]
     atomically(partial(_write_down, runs, answers, changes, holder))
     faults.point("P4b")
     _ring(account, changes)
+
+
+def _impossible(runs: list[Run], scheduler: Scheduler) -> dict[str, SubmitAnswer]:
+    """Runs that ask for what the scheduler does not have: refused before anything is sent."""
+    refused = {}
+    for run in runs:
+        try:
+            scheduler.submit_argv(job_spec(run))
+        except (NotSupported, ValueError) as error:
+            refused[run.key] = SubmitAnswer(Answer.REJECT, text=str(error))
+    return refused
 
 
 def _submission(run: Run) -> Submission:
@@ -150,7 +164,8 @@ def _settle(run: Run, answer: SubmitAnswer, client: SystemClient) -> Change:
         return _ended(run, RunState.CANCELLED, Reason.CANCELLED_BY_USER, "")
     if answer.answer is Answer.REJECT:
         if re.search(client.scheduler.submit_errors.transient, answer.text, re.IGNORECASE):
-            return _again(run, Attention.HELD, answer.text)
+            away = "unable to contact" in answer.text.lower()
+            return _again(run, Attention.CLUSTER_DOWN if away else Attention.HELD, answer.text)
         return _ended(run, RunState.FAILED, Reason.SUBMIT_REJECTED, answer.text)
     if answer.answer is Answer.STAGE:
         if _NO_SPACE.search(answer.text):

@@ -101,6 +101,14 @@ def test_the_walltime_ends_a_run(account: SystemAccount, tmp_path: Path) -> None
     assert (run.state, run.reason) == (RunState.FAILED, Reason.TIMEOUT)
 
 
+def test_what_the_scheduler_lacks_fails_the_run_with_a_sentence(
+    account: SystemAccount, tmp_path: Path
+) -> None:
+    run = follow(new_run(account, tmp_path, "true\n", resources={"queue": "part01"}))
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.SUBMIT_REJECTED)
+    assert "part01" in run.reason_text
+
+
 def test_cancel_while_running(account: SystemAccount, tmp_path: Path) -> None:
     run = follow(new_run(account, tmp_path, "sleep 60\n"), RunState.RUNNING)
     asked = cancellation.request_cancel(run=run, user=make_user(staff=True))
