@@ -54,7 +54,7 @@ centro_background "$centro_venv/bin/supervisord" --configuration "$centro_root/d
 supervisor=$centro_pid
 
 missing_file=$centro_run_dir/missing
-centro_background "$centro_python" -m centro.launch wait "$supervisor" 60 "$missing_file"
+centro_background "$centro_python" -m centro.launch wait "$supervisor" 120 "$missing_file"
 waiter=$centro_pid
 wait "$waiter"
 ready=$?
