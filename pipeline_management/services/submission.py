@@ -115,7 +115,8 @@ def _submit(account: SystemAccount, client: SystemClient, runs: list[Run], holde
     try:
         faults.point("P3a")
         if batch:
-            answers |= client.run(submit(client.scheduler, batch, settle=settle))
+            answered = client.run(submit(client.scheduler, batch, settle=settle))
+            answers.update(answered)
         faults.point("P3b")
     except HpcError as error:
         logger.warning("submission to %s: %s", account, error)
