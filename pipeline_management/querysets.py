@@ -60,7 +60,10 @@ def visible_versions(
         return versions
     if not scope.labs:
         return versions.none()
-    return versions.filter(Q(all_labs=True) | Q(labs__in=scope.labs)).distinct()
+    # A sub-query and not a join with DISTINCT: with long texts in the row MariaDB would write a
+    # temporary table to disk for every question.
+    shared = PipelineVersion.labs.through.objects.filter(lab_id__in=scope.labs)
+    return versions.filter(Q(all_labs=True) | Q(pk__in=shared.values("pipelineversion_id")))
 
 
 class SystemQuerySet(models.QuerySet["System"]):
