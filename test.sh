@@ -9,7 +9,7 @@ usage: ./test.sh [--fast | --lab-only] [pytest arguments]
 Without arguments: all tests, on the lab's own MariaDB, Valkey, sshd and Slurm (free ports, state in a
 temporary directory), in parallel where that is safe.
 
-  --fast      no servers: SQLite, and without the tests marked "lab" or "browser"
+  --fast      no servers: SQLite, and without the tests marked "lab", "browser" or "slow"
   --lab-only  start the lab, print how to use it, and leave it running
   --help      this text
 
@@ -143,7 +143,8 @@ install_requirements "$interpreter"
 
 selection=()
 case $mode in
-    fast | no-root) selection=(-m "not lab and not browser") ;;
+    fast) selection=(-m "not lab and not browser and not slow") ;;
+    no-root) selection=(-m "not lab and not browser") ;;
 esac
 if [ "$mode" = no-root ]; then
     left_out=$("$python" -m pytest --collect-only -q -m "lab or browser" </dev/null 2>/dev/null | grep -c '::')
