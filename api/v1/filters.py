@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 
-from django.db.models import Q, QuerySet
+from django.contrib.auth.models import User
+from django.db.models import Model, Q
 
+from accounts.models import Lab
 from api.v1.parameters import Parameters
 from pipeline_management.choices import RunSource, RunState
-from pipeline_management.models import Run
+from pipeline_management.models import PipelineVersion, System
+from pipeline_management.querysets import RunQuerySet
 
 PARAMETERS = frozenset(
     {
@@ -17,26 +20,27 @@ PARAMETERS = frozenset(
         "source", "created_after", "created_before", "text",
     }
 )  # fmt: skip
-_EXACT = {
-    "pipeline": "version__pipeline__name",
-    "version": "version__version",
-    "system": "system__name",
-    "lab": "lab__slug",
-    "submitter": "submitter__username",
+_BY_NAME: dict[str, tuple[type[Model], str]] = {
+    "system": (System, "name"),
+    "lab": (Lab, "slug"),
+    "submitter": (User, "username"),
 }
 
 
-def narrow(runs: QuerySet[Run], parameters: Parameters) -> QuerySet[Run]:
+def narrow(runs: RunQuerySet, parameters: Parameters) -> RunQuerySet:
     """Only the runs that all given filters leave. A name that nothing has gives an empty list.
 
-    Raises ``BadParameter`` for a malformed value.
+    Names are looked up first, each by one small query: joined, they keep MariaDB from the index. Raises
+    ``BadParameter`` for a malformed value.
     """
     if states := parameters.several("state", RunState.values):
         runs = runs.filter(state__in=states)
-    for name, field in _EXACT.items():
+    runs = _of_versions(runs, parameters.text("pipeline", 150), parameters.text("version", 150))
+    for name, (model, field) in _BY_NAME.items():
         value = parameters.text(name, 150)
         if value is not None:
-            runs = runs.filter(**{field: value})
+            keys = model._default_manager.filter(**{field: value}).values_list("pk", flat=True)
+            runs = runs.filter(**{f"{name}_id__in": list(keys)})
     if source := parameters.choice("source", RunSource.values):
         runs = runs.filter(source=source)
     if after := parameters.moment("created_after"):
@@ -45,6 +49,17 @@ def narrow(runs: QuerySet[Run], parameters: Parameters) -> QuerySet[Run]:
         runs = runs.filter(created_at__lt=before)
     text = parameters.text("text", 200)
     return runs if text is None else runs.filter(_mentions(text))
+
+
+def _of_versions(runs: RunQuerySet, pipeline: str | None, version: str | None) -> RunQuerySet:
+    if pipeline is None and version is None:
+        return runs
+    versions = PipelineVersion.objects.all()
+    if pipeline is not None:
+        versions = versions.filter(pipeline__name=pipeline)
+    if version is not None:
+        versions = versions.filter(version=version)
+    return runs.filter(version_id__in=list(versions.values_list("pk", flat=True)))
 
 
 def _mentions(text: str) -> Q:

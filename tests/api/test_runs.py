@@ -154,6 +154,11 @@ def test_filters(site: Site, query: str, expected: set[str]) -> None:
     assert {names[pk] for pk in ids(get(site, f"{LIST}?{query}"))} == expected
 
 
+def test_head_is_get_without_a_body(site: Site) -> None:
+    answer = site.client(site.submitter).head(f"{LIST}?state=queued")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 def test_a_whole_run_id_is_found(site: Site) -> None:
     site.make_run()
     assert ids(get(site, f"{LIST}?text={site.run.pk}")) == [str(site.run.pk)]

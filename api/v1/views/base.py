@@ -22,8 +22,9 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.method and request.method.lower() in self.http_method_names:
-            refuse_unknown(request.query_params, self.parameters.get(request.method, frozenset()))
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        if method.lower() in self.http_method_names:
+            refuse_unknown(request.query_params, self.parameters.get(method, frozenset()))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         answer = super().finalize_response(request, response, *args, **kwargs)

@@ -70,7 +70,7 @@ class RunListView(ApiView):
         responses={200: RunPageSerializer, 400: ErrorSerializer},
     )
     def get(self, request: Request) -> Response:
-        visible = Run.objects.visible_to(self.person).for_lists()
+        visible = Run.objects.visible_to(self.person)
         rows, following = pagination.page_of(filters.narrow(visible, self.query), request)
         results = RunSerializer(rows, many=True, context={"request": request}).data
         return Response({"next": following, "results": results})
