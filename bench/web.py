@@ -69,8 +69,9 @@ def accepting(stack: LiveStack, options: argparse.Namespace) -> Iterator[Figure]
 
 
 def _rows(stack: LiveStack) -> list[int]:
-    tables = ("pipeline_management_run", "pipeline_management_runevent")
-    return [int(stack.sql(f"SELECT COUNT(*) FROM {table}")[0][0]) for table in tables]
+    """Runs and events, counted at one moment: an answer may still be on its way."""
+    counts = (f"(SELECT COUNT(*) FROM pipeline_management_{table})" for table in ("run", "runevent"))
+    return [int(count) for count in stack.sql(f"SELECT {', '.join(counts)}")[0]]
 
 
 def authenticating(stack: LiveStack, options: argparse.Namespace) -> Iterator[Figure]:
@@ -106,14 +107,14 @@ def authenticating(stack: LiveStack, options: argparse.Namespace) -> Iterator[Fi
 
 @contextmanager
 def bad_logins(stack: LiveStack, spread: bool, statuses: list[int]) -> Iterator[None]:
-    """Wrong passwords of changing names, 20 a second by four clients, until the block ends."""
+    """Wrong passwords of changing names, 20 a second by as many clients, until the block ends."""
     over = threading.Event()
     lock = threading.Lock()
 
     def attack(number: int) -> None:
         client = KeepAlive(stack.port)
         turn = 0
-        while not over.wait(4 / BAD_PER_SECOND):
+        while not over.wait(1 if turn else number / BAD_PER_SECOND):
             turn += 1
             with lock:
                 count = len(statuses)
@@ -125,7 +126,7 @@ def bad_logins(stack: LiveStack, spread: bool, statuses: list[int]) -> Iterator[
                 statuses.append(status)
         client.close()
 
-    threads = [threading.Thread(target=attack, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=attack, args=(number,)) for number in range(BAD_PER_SECOND)]
     for thread in threads:
         thread.start()
     try:
