@@ -19,7 +19,12 @@ class Pipeline(models.Model):
     name = models.CharField(
         max_length=64,
         unique=True,
-        validators=[RegexValidator(r"^[A-Za-z_][A-Za-z0-9_.-]*$", "Begin with a letter; then letters, digits, dot, dash, underscore.")],
+        validators=[
+            RegexValidator(
+                r"^[A-Za-z_][A-Za-z0-9_.-]*$",
+                "Begin with a letter; then letters, digits, dot, dash, underscore.",
+            )
+        ],
     )
     title = models.CharField(max_length=200, blank=True)
     description = models.TextField(blank=True)
