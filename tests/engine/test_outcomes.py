@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_management.services.history import first_fault  # noqa: F401  imported to fail early on bad paths
-from tests.engine import cluster
 from tests.lab.lab import Lab
 from tests.lab.sitefile import PASSWORDS
 from tests.stack import LiveStack
