@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine import cluster
 from tests.lab.lab import Lab
 from tests.lab.sitefile import PASSWORDS
 from tests.stack import LiveStack
