@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Lab
 from accounts.policy import Viewer, scope_of
 from pipeline_management.choices import RunState
-from pipeline_management.models import Pipeline, Run, System
+from pipeline_management.models import Pipeline, PipelineVersion, Run, System
 from pipeline_management.querysets import visible_versions
 
 MAX_TEXT = 200
@@ -64,7 +64,7 @@ class RunFilter(filters.FilterSet):
 
     state = filters.MultipleChoiceFilter(choices=RunState.choices, label=_("State"))
     pipeline = _ByName(
-        field_name="version__pipeline",
+        method="by_pipeline",
         label=_("Pipeline"),
         queryset=lambda request: Pipeline.objects.visible_to(request.user),
     )
@@ -84,12 +84,17 @@ class RunFilter(filters.FilterSet):
         model = Run
         fields: list[str] = []
 
+    def by_pipeline(self, queryset: QuerySet[Run], name: str, value: Pipeline) -> QuerySet[Run]:
+        """Its versions are looked up first: joined, they keep MariaDB from walking the index by time."""
+        versions = PipelineVersion.objects.filter(pipeline=value).values_list("pk", flat=True)
+        return queryset.filter(version_id__in=list(versions))
+
     def by_submitter(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
         """Exact user name; "me" is the viewer."""
         if value == "me" and self.request is not None:
             return queryset.filter(submitter_id=self.request.user.pk)
-        user = get_user_model().objects.filter(username=value).values("pk")
-        return queryset.filter(submitter_id__in=user)
+        users = get_user_model().objects.filter(username=value).values_list("pk", flat=True)
+        return queryset.filter(submitter_id__in=list(users))
 
     def by_first_day(self, queryset: QuerySet[Run], name: str, value: date) -> QuerySet[Run]:
         """From the day's first moment. A comparison of times, unlike one of dates, can use the index."""

@@ -25,7 +25,9 @@ EXPORTS = {
 
 def _filtered(request: PageRequest) -> RunFilter:
     """The filter over what the viewer may see. An invalid filter has no rows: never more than asked for."""
-    runs = Run.objects.visible_to(request.user).for_lists()
+    # Looked up apart: with joins beside the order, MariaDB sorts the whole table instead of walking the index
+    runs = Run.objects.visible_to(request.user).defer("configuration_json", "script")
+    runs = runs.prefetch_related("version__pipeline", "lab", "submitter", "system", "account")
     narrowed = RunFilter(request.GET, queryset=runs, request=request)
     if not narrowed.is_valid():
         narrowed.queryset = runs.none()
