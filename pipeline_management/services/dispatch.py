@@ -9,6 +9,7 @@ import logging
 from typing import Any
 
 from celery import current_app
+from django.core.cache import cache
 from django.db import transaction
 
 logger = logging.getLogger(__name__)
@@ -17,6 +18,8 @@ SUBMIT = "pipeline_management.submit_due"
 POLL = "pipeline_management.poll_account"
 FINISH = "pipeline_management.finish_due"
 CANCEL = "pipeline_management.cancel_due"
+UNHEARD_SECONDS = 3
+"""How long a hint that nobody hears keeps others back; about as long as until the next sweep."""
 QUEUES = {SUBMIT: "submit", FINISH: "submit", CANCEL: "submit", POLL: "poll"}
 
 
@@ -31,9 +34,23 @@ def ring(task: str, account_id: int) -> None:
 
 
 def ring_on_commit(task: str, account_id: int) -> None:
-    """Send a hint once the current transaction is committed; never before, never if it rolls back."""
+    """Send a hint once the current transaction is committed; never before, never if it rolls back.
+
+    While an earlier hint waits to be heard, none is sent: whoever hears it finds this work too.
+    """
 
     def send(**_: Any) -> None:
-        ring(task, account_id)
+        if cache.add(_unheard(task, account_id), 1, UNHEARD_SECONDS):
+            ring(task, account_id)
 
     transaction.on_commit(send)
+
+
+def heard(task: str, account_id: int) -> None:
+    """A hint has arrived. To be called before looking for work, so that what is committed after the look
+    rings again."""
+    cache.delete(_unheard(task, account_id))
+
+
+def _unheard(task: str, account_id: int) -> str:
+    return f"bell:{task}:{account_id}"

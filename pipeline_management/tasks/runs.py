@@ -6,19 +6,23 @@ from pipeline_management.tasks.guard import task
 
 @task(dispatch.SUBMIT)
 def submit_due(account_id: int) -> None:
+    dispatch.heard(dispatch.SUBMIT, account_id)
     submission.submit_due(account_id)
 
 
 @task(dispatch.POLL)
 def poll_account(account_id: int) -> None:
+    dispatch.heard(dispatch.POLL, account_id)
     polling.poll_account(account_id)
 
 
 @task(dispatch.FINISH)
 def finish_due(account_id: int) -> None:
+    dispatch.heard(dispatch.FINISH, account_id)
     finishing.finish_due(account_id)
 
 
 @task(dispatch.CANCEL)
 def cancel_due(account_id: int) -> None:
+    dispatch.heard(dispatch.CANCEL, account_id)
     cancellation.cancel_due(account_id)
