@@ -139,8 +139,8 @@ def _pipelines() -> list[dict[str, Any]]:
 
 
 def _phoenix() -> dict[str, Any]:
-    """The example site's Phoenix pipeline, on this cluster."""
+    """The example site's Phoenix pipeline, slow enough on this cluster to be seen running."""
     folder = Path(__file__).parents[2] / "deploy/pipelines/phoenix"
-    pipeline = _pipeline("phoenix", (folder / "job.sh.j2").read_text())
+    pipeline = _pipeline("phoenix", (folder / "job.sh.j2").read_text() + "sleep 4\n")
     del pipeline["schema"]
     return {**pipeline, "schema_file": str(folder / "schema.json")}
