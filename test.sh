@@ -127,6 +127,7 @@ run_tests() {
     local with_parent=()
     command -v setpriv >/dev/null && with_parent=(setpriv --pdeathsig TERM --)
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/centro-scratch-XXXXXX")
+    chmod 755 "$scratch" # a test server of a plain user reads its key files in here
     set -m
     TMPDIR=$scratch "${with_parent[@]}" "$python" -m pytest "$@" </dev/null &
     tests=$!
