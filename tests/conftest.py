@@ -141,11 +141,8 @@ def empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
         cache.clear()
 
 
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """The running lab; a failure, never a skip, when there is none."""
-    from tests.lab.lab import Lab
-
+def lab_folder() -> Path:
+    """Where the running lab is; a failure, never a skip, when there is none."""
     folder = os.environ.get("CENTRO_LAB_DIR")
     if not folder:
         pytest.fail(
@@ -153,18 +150,35 @@ def lab() -> Iterator[Lab]:
             '`eval "$(.venv/bin/python -m tests.lab up)"` first',
             pytrace=False,
         )
-    found = Lab.at(Path(folder))
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """The running lab, shared by all tests: nobody stops its servers (see `faulty_lab`)."""
+    from tests.lab.lab import Lab
+
+    found = Lab.at(lab_folder())
     if stopped := [name for name, pid in found.status().items() if pid is None]:
         pytest.fail(
-            f"the lab in {folder} is not complete, stopped: {', '.join(stopped)}; "
+            f"the lab in {found.layout.root} is not complete, stopped: {', '.join(stopped)}; "
             "`.venv/bin/python -m tests.lab up` starts them again",
             pytrace=False,
         )
     yield found
-    for server in found.servers:  # a test that failed half-way may have left one stopped
-        if server.pid is not None:
-            server.resume()
-        server.start()
+
+
+@pytest.fixture(scope="session")
+def faulty_lab() -> Iterator[Lab]:
+    """A second lab beside it, for tests that stop, kill or freeze servers."""
+    from tests.lab.lab import Lab
+
+    lab_folder()  # says whether labs can be had here
+    own = Lab.up(owner=os.getpid())
+    try:
+        yield own
+    finally:
+        own.down()
 
 
 @pytest.fixture(scope="session")

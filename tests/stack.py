@@ -11,7 +11,6 @@ import secrets
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab.lab import Lab
+from tests.lab.layout import free_ports
 from tests.lab.sitefile import PASSWORDS
 from tests.lab.valkey import DATABASES
 
@@ -51,10 +51,8 @@ class Answer:
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nothing listens on, and that no outgoing connection will take."""
+    return free_ports()["sshd"]
 
 
 class LiveStack:

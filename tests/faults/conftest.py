@@ -1,8 +1,7 @@
-"""A lab of its own: these tests stop servers that the other tests need."""
+"""A portal on the second lab: these tests stop servers that the other tests need."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,16 +9,6 @@ import pytest
 from tests.engine.portal import impatient_portal, with_live_worker
 from tests.lab.lab import Lab
 from tests.stack import LiveStack
-
-
-@pytest.fixture(scope="session")
-def faulty_lab(lab: Lab) -> Iterator[Lab]:
-    """A second lab beside the session's (which says that labs can be had here)."""
-    own = Lab.up(owner=os.getpid())
-    try:
-        yield own
-    finally:
-        own.down()
 
 
 @pytest.fixture(scope="session")

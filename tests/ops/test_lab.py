@@ -14,8 +14,14 @@ import yaml
 from tests.lab.lab import Lab
 from tests.lab.process import start_time, wait_until
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("faults")]
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def lab(faulty_lab: Lab) -> Lab:
+    """These tests stop servers, so they take the lab that is there for it."""
+    return faulty_lab
 
 
 def state(lab: Lab, job: str) -> str:

@@ -53,13 +53,3 @@ def test_a_run_past_its_time_limit_ends_as_timeout(live_stack: LiveStack, lab: L
     lab.expire(str(shown["job_id"]))
     shown = live_stack.wait_state(run, "failed", seconds=90)
     assert "TIMEOUT" in str(shown["reason"]).upper()
-
-
-def test_readiness_names_the_part_that_is_missing(live_stack: LiveStack, lab: Lab) -> None:
-    lab.valkey.stop()
-    answer = live_stack.request("GET", "/readyz")
-    assert answer.status == 503
-    assert answer.json()["parts"]["redis"]["ok"] is False
-    assert live_stack.request("GET", "/healthz").status == 200
-    lab.valkey.start()
-    live_stack.wait_ready()
