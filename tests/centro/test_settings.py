@@ -33,7 +33,7 @@ print(json.dumps({name: getattr(s, name) for name in %r}, default=str))
 
 def run(tmp_path: Path, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run Python in the repository with fresh secrets and state and the given variables."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("CENTRO_")}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("CENTRO_", "DJANGO_"))}
     own = {"CENTRO_SECRETS": str(tmp_path / "secrets.json"), "CENTRO_VAR": str(tmp_path / "var")}
     return subprocess.run(
         [sys.executable, *command],
