@@ -133,12 +133,16 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(autouse=True)
 def empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No log-in lockout or cached credential survives the test that made it."""
+    """No log-in lockout, cached credential or compiled schema survives the test that made it."""
     yield
     if {"db", "transactional_db", "django_db_setup"} & set(request.fixturenames):
         from django.core.cache import cache
 
+        from pipeline_management.services import validation
+
         cache.clear()
+        # found by the digest of a version's content, which tests make up
+        validation._cache.clear()
 
 
 def lab_folder() -> Path:
