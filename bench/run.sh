@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # All benchmarks one after the other on one lab of their own, which is taken down afterwards.
-# Arguments are passed on to none: run a bench by itself for that, e.g. `python -m bench.poll --help`.
+# It takes no arguments; each bench by itself does, e.g. `python -m bench.poll --help`.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
-python=${CENTRO_PYTHON:-.venv/bin/python}
+python=.venv/bin/python
 if [ -z "${CENTRO_LAB_DIR:-}" ]; then
     values=$("$python" -m tests.lab up --owner $$) || exit 1
     eval "$values"
