@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from tests.stack import LiveStack
 
 STATE = Path(tempfile.mkdtemp(prefix="centro-tests-"))
-# pytest-xdist numbers its workers gw0, gw1, …; each has its own Redis database, 0 is the portal's
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 # nothing listens on port 1: without the lab the code meets a Redis that is down
 NO_REDIS = "redis://127.0.0.1:1/0"
 
@@ -46,7 +44,6 @@ def choose_environment() -> None:
             }
         )
     )
-    lab_redis = os.environ.get("CENTRO_LAB_REDIS_URL")
     os.environ.update(
         {
             "DJANGO_SETTINGS_MODULE": "centro.settings",
@@ -55,9 +52,7 @@ def choose_environment() -> None:
             "CENTRO_DATABASE_URL": os.environ.get(
                 "CENTRO_LAB_DATABASE_URL", f"sqlite:///{STATE}/centro.sqlite3"
             ),
-            "CENTRO_REDIS_URL": (
-                f"{lab_redis.removesuffix('/0')}/{WORKER % 14 + 1}" if lab_redis else NO_REDIS
-            ),
+            "CENTRO_REDIS_URL": NO_REDIS,
         }
     )
 
@@ -65,7 +60,7 @@ def choose_environment() -> None:
 choose_environment()
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Set Django up here: pytest-django would do it before this file could choose the database.
 
     TERM counts as an interrupt: fixtures stop what they started also when CI or test.sh gives up.
@@ -74,11 +69,21 @@ def pytest_configure() -> None:
     """
     import django
 
+    if lab_redis := os.environ.get("CENTRO_LAB_REDIS_URL"):
+        # pytest-xdist tells its workers their names, gw0, gw1, …, only here; each has its own Redis
+        # database, 0 is the portal's
+        worker = getattr(config, "workerinput", {}).get("workerid", "gw0")
+        number = int(worker.removeprefix("gw")) % 14 + 1
+        os.environ["CENTRO_REDIS_URL"] = f"{lab_redis.removesuffix('/0')}/{number}"
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     django.setup()
     from django.conf import settings
 
+    if getattr(config.option, "numprocesses", None):
+        # The workers inherit this environment, and pytest-django would read the settings with it before
+        # this file has chosen theirs.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
     # Otherwise every test client lists a thousand static files before its first request.
     settings.WHITENOISE_AUTOREFRESH = True
 

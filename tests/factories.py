@@ -84,8 +84,10 @@ def make_version(
         "resources": {},
         "all_labs": True,
         "sort_key": version,
-        "content_sha256": hashlib.sha256(version.encode()).hexdigest(),
     } | fields
+    # compiled schemas and templates are kept by this digest: other content, other digest
+    content = json.dumps([values["schema"], values["script"]], sort_keys=True)
+    values.setdefault("content_sha256", hashlib.sha256(content.encode()).hexdigest())
     made = PipelineVersion.objects.create(pipeline=pipeline, version=version, **values)
     if system is not None:
         PipelineSystem.objects.create(version=made, system=system)
