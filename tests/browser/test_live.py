@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.engine import cluster
 from tests.engine.test_outcomes import EXAMPLE
@@ -19,19 +18,17 @@ pytestmark = [pytest.mark.lab, pytest.mark.browser]
 
 
 @pytest.fixture
-def page(stack: LiveStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+def page(live_stack: LiveStack, browser: Browser) -> Iterator[Page]:
     """Alice, logged in by the log-in page."""
-    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = chromium.new_context(base_url=stack.base_url).new_page()
-        page.goto("/custom/")
-        page.locator("#id_username").fill("alice")
-        page.locator("#id_password").fill(PASSWORDS["alice"])
-        page.keyboard.press("Enter")
-        expect(page).to_have_url(re.compile("/custom/"))
-        yield page
-        chromium.close()
+    context = browser.new_context(base_url=live_stack.base_url)
+    page = context.new_page()
+    page.goto("/custom/")
+    page.locator("#id_username").fill("alice")
+    page.locator("#id_password").fill(PASSWORDS["alice"])
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/custom/"))
+    yield page
+    context.close()
 
 
 def submit(page: Page, text: str) -> str:
@@ -47,7 +44,7 @@ def submit(page: Page, text: str) -> str:
     return page.url.rstrip("/").rpartition("/")[2]
 
 
-def test_the_phoenix_example_by_the_page(page: Page, stack: LiveStack) -> None:
+def test_the_phoenix_example_by_the_page(page: Page) -> None:
     """Queued, running, succeeded seen on the page without a reload; the log is on the page."""
     submit(page, EXAMPLE.read_text())
     badge = page.locator("#run-live .badge-state").first
@@ -57,14 +54,14 @@ def test_the_phoenix_example_by_the_page(page: Page, stack: LiveStack) -> None:
     assert page.evaluate("window.stayed") is True
 
 
-def test_a_running_job_is_cancelled_by_the_page(page: Page, stack: LiveStack, lab: Lab) -> None:
+def test_a_running_job_is_cancelled_by_the_page(page: Page, live_stack: LiveStack, lab: Lab) -> None:
     run_id = submit(page, '{"pipeline": "sleep", "seconds": 600}')
     badge = page.locator("#run-live .badge-state").first
     expect(badge).to_have_text("Running", timeout=60_000)
     page.locator("#cancel-button").click()
     page.locator("#cancel-confirm").click()
     expect(badge).to_have_text("Cancelled", timeout=60_000)
-    (state,) = cluster.states(lab, cluster.keys_of(stack, [run_id])[run_id])
+    (state,) = cluster.states(lab, cluster.keys_of(live_stack, [run_id])[run_id])
     assert state.startswith("CANCELLED")
 
 
