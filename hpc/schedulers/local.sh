@@ -139,7 +139,7 @@ supervise() { # NEW ID SLOTS UMASK
   trap 'timedout=1; stop_job' USR1
   identify "$$"; own=$identity
   put "$new/supervisor" "$own" && mv -T "$new" "$dir" || exit 1
-  printf '%s\n' "$id"
+  ( printf '%s\n' "$id" ) # whoever submitted may be gone: the broken pipe ends this subshell only
   exec >/dev/null
   { read -r _ walltime cpus memory; IFS= read -r workdir; IFS= read -r stdout; } < "$dir/job"
   wait_for_slot
