@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -179,4 +179,3 @@ class SystemLimits:
     command_timeout: float = 5.0
     max_file_size_mb: int = 5
     window_mib: int = 1
-    extra: dict[str, int] = field(default_factory=dict)
