@@ -10,6 +10,8 @@ handler400 = "centro.errors.bad_request"
 handler404 = "centro.errors.not_found"
 handler500 = "centro.errors.server_error"
 
+admin.autodiscover()
+
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

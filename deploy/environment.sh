@@ -6,6 +6,8 @@ centro_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 centro_venv=${CENTRO_VENV:-$centro_root/.venv}
 centro_python=$centro_venv/bin/python
 export centro_root
+# Set in some containers; then each of the processes would compile all of Centro anew at every start.
+unset PYTHONDONTWRITEBYTECODE
 cd "$centro_root" || exit 1
 
 centro_fail() {

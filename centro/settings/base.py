@@ -20,7 +20,8 @@ INSTALLED_APPS = [
     "api",
     "pipeline_management",
     "accounts",
-    "django.contrib.admin",
+    # Without its search for admin modules: only the web server needs them (centro/urls.py).
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.process import stat_fields, wait_until
+from tests.lab.process import wait_until
 from tests.ops.installation import Installation, Started, readiness, run_state
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("start")]
@@ -67,24 +66,15 @@ def test_started_twice_says_that_it_runs(installation: Installation, first: Star
     assert readiness(installation.url) == 200
 
 
-def processor_seconds(installation: Installation) -> float:
-    """Processor time of everything that runs from the clone, ended children included."""
-    found = (stat_fields(pid) for pid in installation.processes())
-    ticks = sum(int(number) for fields in found if fields for number in fields[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def test_term_stops_everything_and_the_second_start_is_quick(
+def test_term_stops_everything_and_the_second_start_repeats_nothing(
     installation: Installation, first: Started
 ) -> None:
     assert first.stop(signal.SIGTERM) == 0
     wait_until(lambda: not installation.processes(), 10, "processes are left")
     with Started(installation) as second:
-        took = second.wait_ready(180)
-        used = processor_seconds(installation)
-        print(f"second start: {took:.1f} s, {used:.1f} s of processor time")
-        # under 10 s on an idle machine; beside other work the clock says little, so either will do
-        assert min(took, used) < 10, f"{took:.1f} s, {used:.1f} s of processor time"
+        print(f"second start: {second.wait_ready(180):.1f} s")
+        for step in ("virtual environment", "installing", "collecting", "created", "building"):
+            assert step not in second.output, "a second start does it again"
         assert readiness(installation.url) == 200
         assert second.stop(signal.SIGINT) == 0  # Ctrl-C
     wait_until(lambda: not installation.processes(), 10, "processes are left")
