@@ -29,8 +29,7 @@ types:            ## static types
 docs:             ## the generated reference pages
 	$(PYTHON) -m centro.config docs > docs/configuration.md
 
-bench:            ## submission and polling against the bare commands, on a lab of their own
-	$(PYTHON) -m bench.submit
-	$(PYTHON) -m bench.poll
+bench:            ## all benchmarks against the bare commands, on a lab of their own
+	bash bench/run.sh
 
 check: lint types fast
