@@ -1,0 +1,47 @@
+"""What the tests of FirecREST start from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.firecrest.portal import Portal
+    from tests.lab.lab import Lab
+
+
+@pytest.fixture(scope="session")
+def portal(lab: Lab) -> Iterator[Portal]:
+    """The portal's own processes with OAuth clients; see tests/firecrest/portal.py."""
+    from tests.firecrest.portal import running
+
+    with running(lab) as started:
+        yield started
+
+
+@pytest.fixture(scope="session", params=["Firecrest", "AsyncFirecrest"])
+def client_kind(request: pytest.FixtureRequest) -> str:
+    """Every test that takes `alice` or `bob` runs once with each of the two clients."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def alice(portal: Portal, client_kind: str) -> Iterator[Any]:
+    """The client of a person with an account on most systems."""
+    yield from portal.judged("alice", client_kind)
+
+
+@pytest.fixture(scope="session")
+def bob(portal: Portal, client_kind: str) -> Iterator[Any]:
+    """Somebody else's."""
+    yield from portal.judged("bob", client_kind)
+
+
+@pytest.fixture
+def folder(portal: Portal) -> Iterator[Path]:
+    """A fresh folder in the home of `alice`."""
+    with portal.folder("alice") as path:
+        yield path
