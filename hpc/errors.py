@@ -82,6 +82,74 @@ class FileForbidden(RemoteFileError):
     """The path may not be read or written by this user."""
 
 
+class ParentMissing(FileMissing):
+    """The directory that should hold the path does not exist."""
+
+
+class ParentForbidden(FileForbidden):
+    """A directory on the way to the path may not be searched by this user."""
+
+
+class FileExists(RemoteFileError):
+    """Something of that name is there already."""
+
+
+class IsADirectory(RemoteFileError):
+    """The path is a directory where a file is needed."""
+
+
+class NotADirectory(RemoteFileError):
+    """The path, or one on the way to it, is a file where a directory is needed."""
+
+
+class NotRegular(RemoteFileError):
+    """The path is a pipe, a socket or a device, whose content has no end."""
+
+
+class FileTooLarge(RemoteFileError):
+    """The file has more than ``limit`` bytes."""
+
+    def __init__(self, path: str, limit: int) -> None:
+        super().__init__(path, f"the file has more than {limit} bytes")
+        self.limit = limit
+
+
+class NotText(RemoteFileError):
+    """The content is not UTF-8 where text was asked for."""
+
+
+class InvalidMode(RemoteFileError):
+    """The system does not take these permissions."""
+
+
+class InvalidOwner(RemoteFileError):
+    """The system knows no such user."""
+
+
+class InvalidGroup(RemoteFileError):
+    """The system knows no such group."""
+
+
+class InvalidCount(RemoteFileError):
+    """A number of bytes or lines cannot be read as one."""
+
+
+class PatternNotFound(RemoteFileError):
+    """No line of the part that was looked at contains the text."""
+
+
+class UnsupportedArchive(RemoteFileError):
+    """Not a kind of archive that can be unpacked, or not on this system."""
+
+
+class BadArchive(RemoteFileError):
+    """The content is not an archive of the expected kind, or it is damaged."""
+
+
+class ToolMissing(RemoteFileError):
+    """The system does not have the program that the operation needs."""
+
+
 class SchedulerError(HpcError):
     """The scheduler answered with an error; ``text`` is its own sentence."""
 

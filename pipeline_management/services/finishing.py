@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from hpc.errors import HpcError
-from hpc.files import FileSlice, tails
+from hpc.files.ranges import FileSlice, tails
 from pipeline_management.choices import RunState
 from pipeline_management.models import Run, RunLog, SystemAccount
 from pipeline_management.services import dispatch, leases, trouble

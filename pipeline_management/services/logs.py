@@ -9,7 +9,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from hpc.errors import FileMissing, HpcError
-from hpc.files import read_range
+from hpc.files.ranges import read_range
 from pipeline_management.choices import RunState
 from pipeline_management.models import Run, RunLog
 from pipeline_management.services import trouble

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpc.commands import CommandResult
 from hpc.errors import BadFrame, FileMissing, RemoteFileError
-from hpc.files import FileSlice, read_range, tails
+from hpc.files.ranges import FileSlice, read_range, tails
 from hpc.transports.base import Transport
 from hpc.transports.local import LocalTransport
 

@@ -105,7 +105,9 @@ def _slices(
     heads, bodies = parts[1::2], parts[2::2]
     if result.exit_code != 0 or len(heads) != len(paths) + 1 or heads[-1] != b"end":
         raise BadFrame(f"the files could not be read whole: {result.error_text[:300]}")
-    return [_slice(path, head, body) for path, head, body in zip(paths, heads, bodies, strict=False)]
+    return [
+        _slice(path, head, body) for path, head, body in zip(paths, heads, bodies, strict=False)
+    ]
 
 
 def _slice(path: str, head: bytes, body: bytes) -> FileSlice | RemoteFileError:
