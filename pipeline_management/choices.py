@@ -70,7 +70,10 @@ class Reason(models.TextChoices):
     SUBMIT_REJECTED = "SUBMIT_REJECTED", _("The scheduler refused the job")
     STAGE_FAILED = "STAGE_FAILED", _("The run's files could not be written on the system")
     NO_RESULT = "NO_RESULT", _("The job started and ended without leaving a result")
-    NEVER_STARTED = "NEVER_STARTED", _("The scheduler lost the job, again and again, before it started")
+    NEVER_STARTED = (
+        "NEVER_STARTED",
+        _("The scheduler lost the job, again and again, before it started"),
+    )
     REVOKED = "REVOKED", _("The job was taken over by another cluster")
     OUTPUT_MISSING = "OUTPUT_MISSING", _("A declared output is missing")
     INTERNAL = "INTERNAL", _("Centro could not handle the run")
@@ -87,7 +90,10 @@ class Attention(models.TextChoices):
     HOSTKEY = "HOSTKEY", _("The system shows an unknown host key")
     QUOTA = "QUOTA", _("No space is left on the system")
     SUBMIT_UNKNOWN = "SUBMIT_UNKNOWN", _("It is not yet known whether the scheduler took the job")
-    NO_SIGN_OF_LIFE = "NO_SIGN_OF_LIFE", _("The scheduler says running, but the job shows no sign of life")
+    NO_SIGN_OF_LIFE = (
+        "NO_SIGN_OF_LIFE",
+        _("The scheduler says running, but the job shows no sign of life"),
+    )
     HELD = "HELD", _("The scheduler will not start the job as it is")
     ACCOUNTING_OFF = "ACCOUNTING_OFF", _("The scheduler's accounting does not answer")
     STALE = "STALE", _("The state has not been confirmed for a while")
@@ -100,6 +106,41 @@ class RunSource(models.TextChoices):
     PAGE = "page", _("Page")
     API = "api", _("API")
     FIRECREST = "firecrest", _("FirecREST")
+
+
+class RunKind(models.TextChoices):
+    """What a run executes: a hosted pipeline, or a job script as its submitter wrote it."""
+
+    PIPELINE = "pipeline", _("Pipeline")
+    JOB = "job", _("Job script")
+
+
+class TaskService(models.TextChoices):
+    """The part of the FirecREST API that made a task."""
+
+    COMPUTE = "compute", "compute"
+    STORAGE = "storage", "storage"
+
+
+class TaskStatus(models.TextChoices):
+    """The codes of a FirecREST task, with the words that clients know them by (not translated)."""
+
+    QUEUED = "100", "Queued"
+    IN_PROGRESS = "101", "In progress"
+    FORM_AWAITED = "110", "Waiting for Form URL from Object Storage to be retrieved"
+    FORM_RECEIVED = "111", "Form URL from Object Storage received"
+    UPLOADED = "112", "Object Storage confirms that upload to Object Storage has finished"
+    FETCHING = "113", "Download from Object Storage to server has started"
+    FETCHED = "114", "Download from Object Storage to server has finished"
+    FETCH_ERROR = "115", "Download from Object Storage error"
+    STORING = "116", "Started upload from filesystem to Object Storage"
+    STORED = "117", "Upload from filesystem to Object Storage has finished succesfully"
+    STORE_ERROR = "118", "Upload from filesystem to Object Storage has finished with errors"
+    SUCCESS = "200", "Finished successfully"
+    DELETED = "300", "Deleted on request"
+    EXPIRING = "301", "Marked for expiration in persistence"
+    INVALID = "302", "Task not longer valid"
+    ERROR = "400", "Finished with errors"
 
 
 class Confirmation(models.TextChoices):

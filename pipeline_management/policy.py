@@ -27,4 +27,4 @@ def may_cancel(user: Viewer, run: Run) -> bool:
     scope = scope_of(user)
     if scope.everything or run.lab_id in scope.manages:
         return True
-    return run.submitter_id == scope.user_id and run.lab_id in scope.submits
+    return run.submitter_id == scope.user_id and (run.lab_id is None or run.lab_id in scope.submits)

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: Viewer) -> Self:
-        """The runs of the person's labs, as role and the lab's visibility allow; all for administrators."""
+        """The runs of the person's labs, as role and the lab's visibility allow, and his own job scripts that
+        belong to no lab; all for administrators."""
         scope = scope_of(user)
         if scope.everything:
             return self
-        return self.filter(
-            Q(lab_id__in=scope.sees) | Q(lab_id__in=scope.sees_own, submitter_id=scope.user_id)
-        )
+        if scope.user_id is None:
+            return self.none()
+        own = Q(lab_id__in=scope.sees_own) | Q(lab_id__isnull=True)
+        return self.filter(Q(lab_id__in=scope.sees) | Q(own, submitter_id=scope.user_id))
 
     def for_lists(self) -> Self:
         """With what a row of a list shows, and without the large texts."""
@@ -43,14 +45,10 @@ class PipelineQuerySet(models.QuerySet["Pipeline"]):
             return self
         if not scope.labs:
             return self.none()
-        return self.filter(
-            Q(versions__all_labs=True) | Q(versions__labs__in=scope.labs)
-        ).distinct()
+        return self.filter(Q(versions__all_labs=True) | Q(versions__labs__in=scope.labs)).distinct()
 
 
-def visible_versions(
-    user: Viewer, scope: Scope | None = None
-) -> models.QuerySet[PipelineVersion]:
+def visible_versions(user: Viewer, scope: Scope | None = None) -> models.QuerySet[PipelineVersion]:
     """Pipeline versions that the person's labs may run. ``scope``, when already known, saves a query."""
     from pipeline_management.models import PipelineVersion  # circular with the models module
 

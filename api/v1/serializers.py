@@ -14,6 +14,7 @@ from pipeline_management.choices import (
     Desired,
     HealthState,
     Reason,
+    RunKind,
     RunSource,
     RunState,
 )
@@ -111,10 +112,13 @@ class RunSerializer(ReadOnly):
 
     id = serializers.UUIDField()
     name = serializers.CharField()
-    pipeline = serializers.CharField(source="version.pipeline.name")
-    version = serializers.CharField(source="version.version")
+    kind = text_choice(
+        RunKind, help_text="`job`: a job script as its submitter wrote it, without a pipeline."
+    )
+    pipeline = serializers.CharField(source="version.pipeline.name", allow_null=True)
+    version = serializers.CharField(source="version.version", allow_null=True)
     system = serializers.CharField(source="system.name")
-    lab = serializers.CharField(source="lab.slug")
+    lab = serializers.CharField(source="lab.slug", allow_null=True)
     submitter = serializers.CharField(source="submitter.username")
     source = text_choice(RunSource)  # type: ignore[assignment]  # a field's name; the metaclass takes it out
     state = text_choice(RunState)

@@ -27,6 +27,7 @@ class SystemForm(forms.ModelForm):
             "workdir": _("May hold {username}; a run's directory is made below it."),
             "poll_interval": _("Seconds between two looks at the queue while something changes."),
             "limits": _("max_connections, max_file_size_mb, command_timeout (seconds), window_mib"),
+            "transfer_queue": _("For jobs that move files; empty is the scheduler's default queue."),
             "scheduler_options": _('For example {"bin_dir": "/usr/bin"}.'),
         }
 
@@ -52,6 +53,7 @@ class SystemForm(forms.ModelForm):
 _CHECKED = (
     *("name", "description", "transport", "host", "port", "host_keys", "scheduler"),
     *("scheduler_options", "workdir", "filesystems", "poll_interval", "limits"),
+    "transfer_queue",
 )
 _SSH_ONLY = ("host", "port", "host_keys")
 

@@ -15,6 +15,7 @@ from pipeline_management.choices import (
     Confirmation,
     Desired,
     Reason,
+    RunKind,
     RunSource,
     RunState,
 )
@@ -24,7 +25,11 @@ from pipeline_management.querysets import RunQuerySet
 
 
 class Run(models.Model):
-    """One submission of one pipeline version with one configuration.
+    """One submission: of one pipeline version with one configuration, or of somebody's own job script.
+
+    A run of kind ``job`` has no version, and no lab where its submitter has none to submit for; its
+    ``configuration_json`` says how it was asked for, its ``directory`` is the job's working directory, and
+    ``job_files`` has the absolute paths "script", "stdout" and "stderr" on the system, as far as known.
 
     ``desired`` is written by people, ``state`` by ``services.transition`` only. ``event_seq`` is the
     number of the newest event and, with ``state``, the comparand of every change. ``key`` is the job
@@ -34,18 +39,24 @@ class Run(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200, blank=True)
-    version = models.ForeignKey(PipelineVersion, on_delete=models.PROTECT, related_name="runs")
+    kind = models.CharField(max_length=8, choices=RunKind.choices, default=RunKind.PIPELINE)
+    version = models.ForeignKey(
+        PipelineVersion, on_delete=models.PROTECT, related_name="runs", null=True, blank=True
+    )
     configuration_json = models.TextField()
     configuration_sha256 = models.CharField(max_length=64)
     script = models.TextField()
     resources = models.JSONField(default=dict)
-    lab = models.ForeignKey(Lab, on_delete=models.PROTECT, related_name="runs")
+    lab = models.ForeignKey(
+        Lab, on_delete=models.PROTECT, related_name="runs", null=True, blank=True
+    )
     submitter = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs"
     )
     system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="runs")
     account = models.ForeignKey(SystemAccount, on_delete=models.PROTECT, related_name="runs")
     directory = models.CharField(max_length=600)
+    job_files = models.JSONField(default=dict, blank=True)
     source = models.CharField(max_length=16, choices=RunSource.choices)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  unique where given
     request_sha256 = models.CharField(max_length=64, blank=True)
@@ -115,7 +126,12 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.version} {self.id}"
+        return f"{self.title} {self.id}"
+
+    @property
+    def title(self) -> str:
+        """What is run: "pipeline@version", or "job script"."""
+        return str(self.version) if self.version is not None else str(RunKind.JOB.label).lower()
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -167,7 +183,9 @@ class RunLog(models.Model):
 
     class Meta:
         ordering = ["run", "stream"]
-        constraints = [models.UniqueConstraint(fields=["run", "stream"], name="stream_once_per_run")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "stream"], name="stream_once_per_run")
+        ]
 
     def __str__(self) -> str:
         return f"{self.stream} of {self.run_id}"

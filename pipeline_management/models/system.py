@@ -34,6 +34,8 @@ class System(models.Model):
     filesystems = models.JSONField(default=list, blank=True)
     poll_interval = models.PositiveIntegerField(default=10, validators=[MinValueValidator(1)])
     limits = models.JSONField(default=dict, blank=True)
+    transfer_queue = models.CharField(max_length=100, blank=True)
+    """The queue of jobs that move files inside the system; "" is the scheduler's default one."""
     health = models.CharField(
         max_length=8, choices=HealthState.choices, default=HealthState.UNKNOWN, editable=False
     )

@@ -17,6 +17,7 @@ CHUNK = 500  # rows; SQLite takes 999 values in one query
 _PATHS = {
     "id": "pk",
     "name": "name",
+    "kind": "kind",
     "pipeline": "version__pipeline__name",
     "version": "version__version",
     "lab": "lab__slug",

@@ -73,7 +73,7 @@ def _of_run(request: PageRequest, run_id: str) -> dict[str, Any]:
     configuration = run.configuration
     named = "pipeline" in configuration
     return {
-        "pipeline": "" if named else str(run.version),
+        "pipeline": "" if named or run.version is None else str(run.version),
         "configuration": json.dumps(configuration, indent=2, ensure_ascii=False),
     }
 

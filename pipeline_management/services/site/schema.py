@@ -162,6 +162,7 @@ class SystemPart(Part):
     filesystems: list[Filesystem] = []
     poll_interval: Annotated[int, Field(ge=1, le=3600)] = 10
     limits: Limits = Limits()
+    transfer_queue: SchedulerWord | None = None
     credential: CredentialPart | None = None
 
     @model_validator(mode="after")

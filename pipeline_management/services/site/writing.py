@@ -52,6 +52,7 @@ def _write_system(part: SystemPart, secret: Secret | None, changes: Changes) -> 
         "filesystems": [entry.model_dump() for entry in part.filesystems],
         "poll_interval": part.poll_interval,
         "limits": part.limits.model_dump(exclude_none=True),
+        "transfer_queue": part.transfer_queue or "",
     }
     if part.enabled is not None:
         values["enabled"] = part.enabled
