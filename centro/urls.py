@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, reverse_lazy
 from django.views.generic import RedirectView
 
+from api.firecrest.views.nowhere import NowhereView
 from centro import health, metrics
 
 handler400 = "centro.errors.bad_request"
@@ -24,6 +25,8 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
     path("api/v1/", include("api.v1.urls")),
+    path("firecrest/v1", NowhereView.as_view(), name="firecrest-root"),
+    path("firecrest/v1/", include("api.firecrest.urls")),
     path("accounts/", include("accounts.urls")),
     path("", include("pipeline_management.urls")),
 ]

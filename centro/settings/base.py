@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "django_filters",
     "django_htmx",
     "django_tables2",
+    "oauth2_provider",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -113,6 +114,7 @@ CENTRO_ENCRYPTION_KEYS = config.encryption_keys
 CENTRO_REDIS_URL = config.cache_url
 CENTRO_METRICS_ADDRESSES = config.metrics_addresses
 CENTRO_TRUSTED_PROXIES = config.proxies
+CENTRO_WEB_THREADS = config.web_threads
 CENTRO_LEASE_SECONDS = config.lease_seconds
 CENTRO_SETTLE_SECONDS = config.settle_seconds
 CENTRO_NFS_GRACE_SECONDS = config.nfs_grace_seconds

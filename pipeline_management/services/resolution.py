@@ -16,6 +16,7 @@ from pipeline_management.choices import TransportKind
 from pipeline_management.errors import NotAllowed, Problem
 from pipeline_management.models import PipelineSystem, PipelineVersion, System, SystemAccount
 from pipeline_management.querysets import visible_versions
+from pipeline_management.services import system_access
 from pipeline_management.services.schema_sentences import did_you_mean, one_of, shown
 
 LATEST, DEVELOPMENT = "latest", "development"
@@ -198,17 +199,15 @@ def _find_system(
     """The first of the version's systems on which there is an account: the person's own before the one
     for everybody."""
     rows = (
-        SystemAccount.objects.filter(
-            Q(user=user) | Q(user__isnull=True),
-            system__enabled=True,
-            system__pipeline_systems__version=version,
-        )
-        .select_related("system")
+        system_access.candidates(user)
+        .filter(system__pipeline_systems__version=version)
         .annotate(position=F("system__pipeline_systems__position"))
     )
     accounts = [row for row in rows if wanted in (None, row.system.name)]
     if accounts:
-        best = min(accounts, key=lambda row: (row.position, row.system_id, row.user_id is None))
+        best = min(
+            accounts, key=lambda row: (row.position, row.system_id, system_access.is_shared(row))
+        )
         result.system, result.account = best.system, best
     else:
         _explain_no_system(result, version, wanted)
