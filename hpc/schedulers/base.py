@@ -10,6 +10,15 @@ from typing import ClassVar
 from hpc.commands import Command
 from hpc.errors import NotSupported
 from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns
+from hpc.rows import (
+    AccountingRow,
+    EndAnswer,
+    NodeRow,
+    PartitionRow,
+    QueueRow,
+    ReservationRow,
+    ReservationSpec,
+)
 
 UNIT = "\x1f"
 """The field separator asked of every scheduler command: a byte that no field of ours can hold."""
@@ -114,6 +123,55 @@ class Scheduler(ABC):
     def cancel(self, job_ids: Sequence[str]) -> Command[None]:
         """End these jobs; one that is already gone counts as success; capability "cancel"."""
         raise self._lacks("cancel")
+
+    def queue_rows(self, user: str | None) -> Command[list[QueueRow]]:
+        """The queue in the scheduler's words: the jobs of ``user`` with their files, or everybody's without.
+
+        Jobs that ended a moment ago are included. Capability "rows", as for the next four.
+        """
+        raise self._lacks("the rows of its queue")
+
+    def accounting_rows(
+        self, user: str, job_ids: Sequence[str] = (), start: str = "", end: str = ""
+    ) -> Command[list[AccountingRow]]:
+        """Accounting's rows of the user's jobs: of these ids, or between two times; else today's.
+
+        Times are in one of sacct's forms. Ids go to the scheduler as they are; raises ``SchedulerError``
+        where it refuses one.
+        """
+        raise self._lacks("the rows of its accounting")
+
+    def node_rows(self) -> Command[list[NodeRow]]:
+        """All nodes in the scheduler's words."""
+        raise self._lacks("the rows of its nodes")
+
+    def partition_rows(self) -> Command[list[PartitionRow]]:
+        """All partitions in the scheduler's words."""
+        raise self._lacks("the rows of its partitions")
+
+    def end_jobs(self, job_ids: Sequence[str]) -> Command[dict[str, EndAnswer]]:
+        """Ask for the end of each job, and what the scheduler said; unlike ``cancel`` also of those gone."""
+        raise self._lacks("ending jobs one by one")
+
+    def reservation_rows(self) -> Command[list[ReservationRow]]:
+        """All reservations in the scheduler's words; capability "reservations", as for the rest."""
+        raise self._lacks("reservations")
+
+    def accounts_of(self, user: str) -> Command[frozenset[str]]:
+        """The scheduler accounts that the user may charge."""
+        raise self._lacks("accounts")
+
+    def create_reservation(self, spec: ReservationSpec, account: str) -> Command[None]:
+        """Reserve nodes for an account. Raises ``SchedulerError`` with the scheduler's reason."""
+        raise self._lacks("reservations")
+
+    def update_reservation(self, spec: ReservationSpec) -> Command[None]:
+        """Change nodes and times of the reservation with that name."""
+        raise self._lacks("reservations")
+
+    def delete_reservation(self, name: str) -> Command[None]:
+        """Remove a reservation."""
+        raise self._lacks("reservations")
 
     def executable(self, name: str) -> str:
         """The command's path on this site: ``bin_dir`` joined with its name, or the bare name."""

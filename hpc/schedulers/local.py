@@ -17,6 +17,8 @@ from hpc.commands import Command, CommandResult
 from hpc.errors import IncompleteAnswer, SchedulerError, SchedulerSilent
 from hpc.jobs import JobInfo, JobSpec, JobState, QueueInfo, SubmitErrorPatterns
 from hpc.quoting import shell_words
+from hpc.rows import AccountingRow, EndAnswer, NodeRow, PartitionRow, QueueRow
+from hpc.schedulers import local_queries
 from hpc.schedulers.base import UNIT, Scheduler, SchedulerConfig
 
 PROGRAM = resources.files("hpc.schedulers").joinpath("local.sh").read_text(encoding="utf-8")
@@ -49,7 +51,7 @@ class LocalScheduler(Scheduler):
     """
 
     name: ClassVar[str] = "local"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"cancel", "history"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"cancel", "history", "rows"})
     job_id_pattern: ClassVar[str] = r"[0-9]{1,18}"
     job_id_variable: ClassVar[str] = "CENTRO_JOB_ID"
     restart_variable: ClassVar[str] = "CENTRO_RESTARTS"
@@ -64,10 +66,14 @@ class LocalScheduler(Scheduler):
         options = self.config.options
         self._spool = options.get("spool", "").rstrip("/")
         if self._spool and (not self._spool.startswith("/") or _CONTROL.search(self._spool)):
-            raise ValueError(f"scheduler option spool is {self._spool!r}, expected an absolute path")
+            raise ValueError(
+                f"scheduler option spool is {self._spool!r}, expected an absolute path"
+            )
         slots = options.get("slots", "") or str(os.cpu_count() or 1)
         if not re.fullmatch(r"[1-9][0-9]{0,3}", slots):
-            raise ValueError(f"scheduler option slots is {slots!r}, expected a number from 1 to 9999")
+            raise ValueError(
+                f"scheduler option slots is {slots!r}, expected a number from 1 to 9999"
+            )
         self._slots = slots
         self.find_functions = self._functions()
 
@@ -100,12 +106,12 @@ class LocalScheduler(Scheduler):
         if not job_ids:
             return Command(argv=("true",), parse=lambda _: {}, read_only=True)
 
-        def parse(result: CommandResult) -> dict[str, list[JobInfo]]:
-            if result.exit_code != 0:
-                raise SchedulerSilent(result.error_text or "no history", result.exit_code)
-            return {job.job_id: [job] for job in _rows(result.text, "accounting")}
+        listing = self._listing("history", *_ids(job_ids))
 
-        return Command(argv=self._argv("history", *_ids(job_ids)), parse=parse, read_only=True)
+        def parse(result: CommandResult) -> dict[str, list[JobInfo]]:
+            return {job.job_id: [job] for job in listing.parse(result)}
+
+        return Command(argv=listing.argv, parse=parse, read_only=True)
 
     def cancel(self, job_ids: Sequence[str]) -> Command[None]:
         def parse(result: CommandResult) -> None:
@@ -113,6 +119,31 @@ class LocalScheduler(Scheduler):
                 raise SchedulerError(result.error_text or "not cancelled", result.exit_code)
 
         return Command(argv=self._argv("cancel", "", *_ids(job_ids)), parse=parse)
+
+    def queue_rows(self, user: str | None) -> Command[list[QueueRow]]:
+        return local_queries.queue_rows(self.active(user or ""))
+
+    def accounting_rows(
+        self, user: str, job_ids: Sequence[str] = (), start: str = "", end: str = ""
+    ) -> Command[list[AccountingRow]]:
+        listing = self._listing("history", *job_ids) if job_ids else self._listing("since", "0")
+        return local_queries.accounting_rows(listing, job_ids, start, end)
+
+    def node_rows(self) -> Command[list[NodeRow]]:
+        def parse(result: CommandResult) -> list[NodeRow]:
+            return local_queries.node_rows(_queue(result)[0], result.text.split()[2])
+
+        return Command(argv=self._argv("load", self._slots), parse=parse, read_only=True)
+
+    def partition_rows(self) -> Command[list[PartitionRow]]:
+        def parse(result: CommandResult) -> list[PartitionRow]:
+            return local_queries.partition_rows(_queue(result)[0])
+
+        return Command(argv=self._argv("load", self._slots), parse=parse, read_only=True)
+
+    def end_jobs(self, job_ids: Sequence[str]) -> Command[dict[str, EndAnswer]]:
+        argv = self._argv("end", *_ids(job_ids))
+        return Command(argv=argv, parse=lambda result: local_queries.ended(result, job_ids))
 
     def queues(self) -> Command[list[QueueInfo]]:
         return Command(argv=self._argv("load", self._slots), parse=_queue, read_only=True)
@@ -125,11 +156,21 @@ class LocalScheduler(Scheduler):
 
         return Command(argv=self._argv("load", self._slots), parse=parse, read_only=True)
 
+    def _listing(self, verb: str, *arguments: str) -> Command[list[JobInfo]]:
+        def parse(result: CommandResult) -> list[JobInfo]:
+            if result.exit_code != 0:
+                raise SchedulerSilent(result.error_text or "no history", result.exit_code)
+            return _rows(result.text, "accounting")
+
+        return Command(argv=self._argv(verb, *arguments), parse=parse, read_only=True)
+
     def _argv(self, verb: str, *arguments: str) -> tuple[str, ...]:
         return ("/bin/sh", "-c", _RUN, "centro-local", PROGRAM, verb, self._spool, *arguments)
 
     def _functions(self) -> str:
-        spool = shell_words([self._spool]) if self._spool else '"${HOME:?}/.local/state/centro/jobs"'
+        spool = (
+            shell_words([self._spool]) if self._spool else '"${HOME:?}/.local/state/centro/jobs"'
+        )
         return (
             f"centro_local() {{ _centro_spool={spool}; _centro_verb=$1; shift; "
             '[ -f "$_centro_spool/.program" ] || return 0; '
@@ -165,7 +206,9 @@ def _row(line: str, source: str) -> JobInfo:
     fields = line.split(UNIT)
     if len(fields) != _FIELDS or not _JOB_ID.fullmatch(fields[0]) or fields[12] != ".":
         raise IncompleteAnswer(f"a row of the job list has {len(fields)} fields: {line[:200]!r}")
-    job_id, native, name, user, reason, submit, start, end, code, walltime, cpus, workdir, _ = fields
+    job_id, native, name, user, reason, submit, start, end, code, walltime, cpus, workdir, _ = (
+        fields
+    )
     state = _STATES.get(native, JobState.UNKNOWN)
     started, ended = _time(start), _time(end)
     limit = _number(walltime)

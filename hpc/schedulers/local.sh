@@ -263,6 +263,16 @@ cancel() { # NAME ID…; an empty NAME stands for any
   return 0
 }
 
+end() { # ID…: as cancel, and a line "ID WORD" with WORD taken, over or unknown
+  for id; do
+    if [ -e "$spool/$id/end" ] || [ -d "$spool/past/$id" ]; then word=over
+    elif [ -d "$spool/$id" ]; then word=taken; cancel '' "$id"
+    else word=unknown
+    fi
+    printf '%s %s\n' "$id" "$word"
+  done
+}
+
 find_name() { # DIRECTORY NAME: ids of the jobs below it that are called so
   for file in "$1"/[0-9]*/name; do
     called=
@@ -279,7 +289,9 @@ case $verb in
   later) sleep "$1"; if alive "$2"; then kill -s "$3" -- "$4"; fi;;
   list) list;;
   history) history "$@";;
+  since) rows "$1" "$spool"/[0-9]* "$spool"/past/[0-9]*;;
   cancel) cancel "$@";;
+  end) end "$@";;
   find) find_name "$spool" "$1";;
   find-past) find_name "$spool/past" "$1";;
   load) # SLOTS: "slots running"

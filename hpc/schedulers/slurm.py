@@ -14,7 +14,7 @@ from typing import ClassVar, TypeVar
 from hpc.commands import Command, CommandResult
 from hpc.errors import NotSupported, SchedulerError, SchedulerSilent
 from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns
-from hpc.schedulers.base import UNIT, Scheduler
+from hpc.schedulers.base import UNIT
 from hpc.schedulers.slurm_parse import (
     HISTORY_FIELDS,
     JOB_ID,
@@ -26,6 +26,7 @@ from hpc.schedulers.slurm_parse import (
     parse_queue,
     parse_queues,
 )
+from hpc.schedulers.slurm_queries import SlurmQueries
 from hpc.schedulers.slurm_tables import (
     FIND_FUNCTIONS,
     NATIVE_OPTIONS,
@@ -42,11 +43,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PING = 'timeout 20 "$1" ping && "$2" --version'
 
 
-class SlurmScheduler(Scheduler):
+class SlurmScheduler(SlurmQueries):
     """Slurm by its commands. Options: none beyond ``bin_dir``."""
 
     name: ClassVar[str] = "slurm"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"cancel", "hold", "history", "nodes"})
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"cancel", "hold", "history", "nodes", "reservations", "rows"}
+    )
     job_id_pattern: ClassVar[str] = r"[0-9]+(;[A-Za-z0-9_.-]+)?"
     job_id_variable: ClassVar[str] = "SLURM_JOB_ID"
     restart_variable: ClassVar[str] = "SLURM_RESTART_COUNT"
@@ -79,7 +82,9 @@ class SlurmScheduler(Scheduler):
     def parse_active(self, text: str, exit_code: int, error_text: str) -> list[JobInfo]:
         # a user name that cannot be resolved is an empty list with exit code 0 (measured)
         if exit_code != 0 or "squeue: error:" in error_text:
-            raise SchedulerSilent(error_text or f"squeue ended with exit code {exit_code}", exit_code)
+            raise SchedulerSilent(
+                error_text or f"squeue ended with exit code {exit_code}", exit_code
+            )
         return parse_queue(text)
 
     def history(self, job_ids: Sequence[str]) -> Command[dict[str, list[JobInfo]]]:
@@ -134,7 +139,9 @@ class SlurmScheduler(Scheduler):
 def _history(result: CommandResult) -> dict[str, list[JobInfo]]:
     errors = result.error_text
     if NO_ACCOUNTING in errors:
-        raise NotSupported("this Slurm keeps no accounting records (accounting storage is disabled)")
+        raise NotSupported(
+            "this Slurm keeps no accounting records (accounting storage is disabled)"
+        )
     if result.exit_code == 124:
         raise SchedulerSilent("sacct gave no answer within 20 s", 124)
     if result.exit_code != 0 or OUTAGE.search(errors):

@@ -69,6 +69,9 @@ CODES: dict[str, str] = {
 }
 """job_state_string_compact(): the short codes."""
 
+NO_OUTPUT_YET = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
+"""The job has no output files of its own yet; what bears their names is left from earlier."""
+
 HELD_REASONS = frozenset(
     {
         "JobHeldUser",
