@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from hpc.commands import Command
 from hpc.jobs import SystemLimits
@@ -20,6 +20,7 @@ from hpc.transports.pool import TransportPool
 T = TypeVar("T")
 
 TRANSPORTS = ("local", "ssh")
+_CHUNK = 256 * 1024
 _USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 
 
@@ -128,6 +129,28 @@ class SystemClient:
             lambda transport: transport.execute(bound),
             read_only=command.read_only,
         )
+
+    def fetch(self, command: Command[T], target: IO[bytes]) -> T:
+        """Run a command that only reads, its stdout going to ``target``, which is emptied first.
+
+        ``parse`` sees an empty stdout. Flat memory; ``target`` holds a part when an error comes.
+        """
+
+        def action(transport: Transport) -> T:
+            target.seek(0)
+            target.truncate()
+            return transport.pipe(command, sink=target.write)
+
+        return self._call(action, read_only=True)
+
+    def feed(self, command: Command[T], source: IO[bytes]) -> T:
+        """Run a command whose input is ``source`` from where it stands to its end. Flat memory."""
+
+        def chunks() -> Iterator[bytes]:
+            while chunk := source.read(_CHUNK):
+                yield chunk
+
+        return self._call(lambda t: t.pipe(command, source=chunks()), read_only=False)
 
     def connect(self) -> None:
         """Make sure that a connection is open. Raises the ``ConnectFailed`` family: nothing has run then."""

@@ -15,6 +15,7 @@ from hpc.errors import (
     IsADirectory,
     NotADirectory,
     NotRegular,
+    ParentMissing,
     RemoteFileError,
     ToolMissing,
 )
@@ -30,12 +31,16 @@ NO_DIRECTORY = 202
 NOT_REGULAR = 203
 TOO_LARGE = 204
 NO_TOOL = 205
+FORBIDDEN = 206
+NO_PARENT = 207
 """What our own scripts exit with. Programs stay below 129, and a shell tells signals by 129 to 192."""
 
 _OUR_CODES: dict[int, tuple[type[RemoteFileError], str]] = {
     IS_DIRECTORY: (IsADirectory, "is a directory"),
     NO_DIRECTORY: (NotADirectory, "is not a directory"),
     NOT_REGULAR: (NotRegular, "is not a regular file"),
+    FORBIDDEN: (FileForbidden, "permission denied"),
+    NO_PARENT: (ParentMissing, "no such directory"),
 }
 _CLOSING_WORDS: dict[str, type[RemoteFileError]] = {
     "No such file or directory": FileMissing,

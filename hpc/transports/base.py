@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat as stat_bits
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -85,6 +85,20 @@ class Transport(ABC):
         Raises ``ValueError`` for an argv that no system can run, ``FileMissing``, ``FileForbidden`` or
         ``RemoteFileError`` when ``cwd`` cannot be entered, ``CommandTimeout``, ``OutputTooLarge`` and the
         other ``TransportError`` classes. The exit code of the command is data, never an exception.
+        """
+
+    @abstractmethod
+    def pipe(
+        self,
+        command: Command[T],
+        *,
+        source: Iterator[bytes] | None = None,
+        sink: Callable[[bytes], object] | None = None,
+    ) -> T:
+        """Like ``execute`` with flat memory: input comes from ``source``, stdout goes to ``sink`` in pieces.
+
+        The command's own ``stdin`` is not used; with a sink ``parse`` sees an empty stdout. ``max_output``
+        below 0 is no cap. The sink may have got a part when an error comes.
         """
 
     @abstractmethod

@@ -31,13 +31,18 @@ _ARG_LIMIT = 128 * 1024 - 1  # MAX_ARG_STRLEN of Linux, with its terminating NUL
 
 # Words that a shell would run itself with another meaning than the program of that name, or that would
 # end or change the shell that still has to print the END line. They are started through env(1).
-_SHELL_WORDS = frozenset(re.findall(r"\S+", """
+_SHELL_WORDS = frozenset(
+    re.findall(
+        r"\S+",
+        """
     . : alias bg bind break builtin caller case cd chdir command compgen complete compopt
     continue declare dirs disown do done echo elif else enable esac eval exec exit export fc
     fg fi for function getopts hash help history if in jobs kill let local logout mapfile popd
     printf pushd pwd read readarray readonly return select set shift shopt source suspend test
     then time times trap type typeset ulimit umask unalias unset until wait while [ [[ { } !
-"""))
+""",
+    )
+)
 
 _CD = {
     "missing": "No such file or directory",

@@ -6,6 +6,7 @@ Commands go through the same script and markers as over SSH, so that both answer
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import selectors
 import signal
@@ -13,12 +14,13 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from hpc.commands import DEFAULT_MAX_OUTPUT, DEFAULT_TIMEOUT, CommandResult
+from hpc.commands import DEFAULT_MAX_OUTPUT, DEFAULT_TIMEOUT, Command, CommandResult
 from hpc.errors import (
     CommandTimeout,
     ConnectFailed,
@@ -30,6 +32,7 @@ from hpc.transports.base import (
     MAX_READ,
     TRANSFER_TIMEOUT,
     FileStat,
+    T,
     Transport,
     check_path,
     file_error,
@@ -67,15 +70,42 @@ class LocalTransport(Transport):
         timeout: float = DEFAULT_TIMEOUT,
         max_output: int = DEFAULT_MAX_OUTPUT,
     ) -> CommandResult:
-        started = time.monotonic()
-        framed = frame(argv, has_stdin=stdin is not None, cwd=cwd, env=env)
         out: list[bytes] = []
+        framed = frame(argv, has_stdin=stdin is not None, cwd=cwd, env=env)
+        source = iter([stdin] if stdin else [])
+        result = self._transact(framed, source, out.append, timeout, max_output)
+        return replace(result, stdout=b"".join(out))
+
+    def pipe(
+        self,
+        command: Command[T],
+        *,
+        source: Iterator[bytes] | None = None,
+        sink: Callable[[bytes], object] | None = None,
+    ) -> T:
+        out: list[bytes] = []
+        framed = frame(command.argv, has_stdin=source is not None, cwd=command.cwd, env=command.env)
+        result = self._transact(
+            framed, source or iter(()), sink or out.append, command.timeout, command.max_output
+        )
+        return command.parse(replace(result, stdout=b"".join(out)))
+
+    def _transact(
+        self,
+        framed: Frame,
+        source: Iterator[bytes],
+        sink: Callable[[bytes], object],
+        timeout: float,
+        max_output: int,
+    ) -> CommandResult:
+        started = time.monotonic()
         err: list[bytes] = []
-        readers = framed.readers(out.append, err.append)
+        readers = framed.readers(sink, err.append)
         with self._process() as process:
-            _exchange(process, framed.head + (stdin or b""), readers, started + timeout, max_output)
+            pending = itertools.chain([framed.head], source)
+            _exchange(process, pending, readers, started + timeout, max_output)
         code = self._result(framed, readers)
-        return CommandResult(code, b"".join(out), b"".join(err), time.monotonic() - started)
+        return CommandResult(code, b"", b"".join(err), time.monotonic() - started)
 
     def _result(self, framed: Frame, readers: tuple[FrameReader, FrameReader]) -> int:
         if self._closed and readers[0].end is None:
@@ -96,7 +126,7 @@ class LocalTransport(Transport):
                 stderr=subprocess.PIPE,
                 start_new_session=True,
                 env=kept,
-                cwd="/",
+                cwd=_home(),
             )
         except OSError as error:
             raise ConnectFailed(f"no shell could be started: {error}") from error
@@ -166,9 +196,15 @@ class LocalTransport(Transport):
         self._closed = True
 
 
+def _home() -> str:
+    """Where commands start, as after a log-in."""
+    home = os.path.expanduser("~")
+    return home if os.access(home, os.X_OK) and os.path.isdir(home) else "/"
+
+
 def _exchange(
     process: subprocess.Popen[bytes],
-    pending: bytes,
+    source: Iterator[bytes],
     readers: tuple[FrameReader, FrameReader],
     deadline: float,
     max_output: int,
@@ -176,7 +212,7 @@ def _exchange(
     """Feed the process and drain both streams until both END lines came, or both streams ended."""
     if process.stdin is None or process.stdout is None or process.stderr is None:
         raise ConnectFailed("the shell was started without its pipes")
-    data = memoryview(pending)
+    data = memoryview(next(source, b""))
     with selectors.DefaultSelector() as selector:
         os.set_blocking(process.stdin.fileno(), False)
         selector.register(process.stdin, selectors.EVENT_WRITE, None)
@@ -190,14 +226,14 @@ def _exchange(
                 )
             for key, _ in selector.select(left):
                 if key.data is None:
-                    data = _feed(key.fd, data)
+                    data = _feed(key.fd, data) or memoryview(next(source, b""))
                     if not data:
                         selector.unregister(process.stdin)
                         process.stdin.close()
                     continue
                 chunk = os.read(key.fd, _CHUNK)
                 key.data.feed(chunk)
-                if readers[0].size + readers[1].size > max_output:
+                if 0 <= max_output < readers[0].size + readers[1].size:
                     raise OutputTooLarge(f"the command printed more than {max_output} bytes")
                 if not chunk:
                     selector.unregister(key.fileobj)

@@ -194,7 +194,9 @@ class TransportPool:
                     return best
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
-                    raise ChannelsBusy(f"no connection became free within {WAIT_FOR_CONNECTION:.0f} s")
+                    raise ChannelsBusy(
+                        f"no connection became free within {WAIT_FOR_CONNECTION:.0f} s"
+                    )
 
     def _open(
         self, key: Key, endpoint: Endpoint, credential: Credential, limits: SystemLimits
@@ -277,8 +279,7 @@ class TransportPool:
         stale = [
             c
             for c in slot.connections
-            if c.leases == 0
-            and (not c.transport.is_usable or now - c.last_used > self._idle_close)
+            if c.leases == 0 and (not c.transport.is_usable or now - c.last_used > self._idle_close)
         ]
         for connection in stale:
             slot.connections.remove(connection)

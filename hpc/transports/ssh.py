@@ -7,16 +7,18 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import paramiko
 
-from hpc.commands import DEFAULT_MAX_OUTPUT, DEFAULT_TIMEOUT, CommandResult
+from hpc.commands import DEFAULT_MAX_OUTPUT, DEFAULT_TIMEOUT, Command, CommandResult
 from hpc.errors import ChannelsBusy, CommandTimeout, ConnectFailed, ConnectionLost
 from hpc.transports.base import (
     TRANSFER_TIMEOUT,
     Endpoint,
     FileStat,
+    T,
     Transport,
     check_path,
     file_error,
@@ -87,19 +89,40 @@ class SSHTransport(Transport):
         timeout: float = DEFAULT_TIMEOUT,
         max_output: int = DEFAULT_MAX_OUTPUT,
     ) -> CommandResult:
-        started = time.monotonic()
-        framed = frame(argv, has_stdin=stdin is not None, cwd=cwd, env=env)
+        source = None if stdin is None else iter([stdin])
         out: list[bytes] = []
+        framed = frame(argv, has_stdin=stdin is not None, cwd=cwd, env=env)
+        result = self._transact(framed, source, out.append, timeout, max_output)
+        return replace(result, stdout=b"".join(out))
+
+    def pipe(
+        self,
+        command: Command[T],
+        *,
+        source: Iterator[bytes] | None = None,
+        sink: Callable[[bytes], object] | None = None,
+    ) -> T:
+        out: list[bytes] = []
+        framed = frame(command.argv, has_stdin=source is not None, cwd=command.cwd, env=command.env)
+        result = self._transact(
+            framed, source, sink or out.append, command.timeout, command.max_output
+        )
+        return command.parse(replace(result, stdout=b"".join(out)))
+
+    def _transact(
+        self,
+        framed: Frame,
+        source: Iterator[bytes] | None,
+        sink: Callable[[bytes], object],
+        timeout: float,
+        max_output: int,
+    ) -> CommandResult:
+        started = time.monotonic()
         err: list[bytes] = []
         code = self._exchange(
-            framed,
-            iter([stdin] if stdin else []),
-            out.append,
-            err.append,
-            started + timeout,
-            max_output,
+            framed, source or iter(()), sink, err.append, started + timeout, max_output
         )
-        return CommandResult(code, b"".join(out), b"".join(err), time.monotonic() - started)
+        return CommandResult(code, b"", b"".join(err), time.monotonic() - started)
 
     def _exchange(
         self,

@@ -2,20 +2,24 @@
 
 Each function is one round trip over the connections that this process keeps; none takes longer than the
 system's ``command_timeout`` but for the content of an upload or a download. Paths are absolute or relative
-to the account's home directory. All raise the ``HpcError`` tree, and ``ValueError`` for an argument that
-cannot be meant. Whatever changes something is written to the audit trail: who, where, what, and whether the
-outcome is known.
+to the account's home directory; bytes that are not UTF-8 stand in them as surrogate escapes (PEP 383). All
+raise the ``HpcError`` tree, and ``ValueError`` for an argument that cannot be meant. Whatever changes
+something names the ``user`` who asked for it and goes to the audit trail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+import posixpath
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
 
 from django.contrib.auth.models import User
 
-from hpc.errors import CommandTimeout, ConnectionLost
-from hpc.files import changes
+from hpc.commands import MIB
+from hpc.errors import FileTooLarge, NotText
+from hpc.files import archives, changes, content
 from hpc.files import identity as identities
 from hpc.files import listing as listings
 from hpc.files import status as states
@@ -23,10 +27,20 @@ from hpc.files.identity import Identity
 from hpc.files.listing import Entry
 from hpc.files.status import FileStatus
 from pipeline_management.models import SystemAccount
-from pipeline_management.services import audit
 from pipeline_management.services.clients import client_for, limits_of
+from pipeline_management.services.file_audit import change, recorded
 
-T = TypeVar("T")
+_IN_MEMORY = MIB
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file's whole content: its base name, its size in bytes, and the pieces, to be taken once."""
+
+    name: str
+    size: int
+    chunks: Iterator[bytes]
 
 
 def listing(
@@ -94,8 +108,7 @@ def make_directory(
 ) -> None:
     """Raises ``FileExists``, ``ParentMissing``, ``NotADirectory``, ``FileForbidden``."""
     command = changes.make_directory(path, parents=parents, timeout=_seconds(account))
-    act = _Act(account, user, address, "files.mkdir", path)
-    act.run(lambda: client_for(account).run(command))
+    change(account, "files.mkdir", path, command, user, address)
 
 
 def rename(
@@ -108,8 +121,7 @@ def rename(
 ) -> None:
     """Raises ``FileMissing`` (source), ``ParentMissing`` (target), ``FileForbidden``, ``NotADirectory``."""
     command = changes.rename(source, target, timeout=_seconds(account))
-    act = _Act(account, user, address, "files.rename", source, target=target)
-    act.run(lambda: client_for(account).run(command))
+    change(account, "files.rename", source, command, user, address, target=target)
 
 
 def copy(
@@ -122,8 +134,7 @@ def copy(
 ) -> None:
     """The errors of ``rename``, and ``CommandTimeout``: a part may have been copied."""
     command = changes.copy(source, target, timeout=_seconds(account))
-    act = _Act(account, user, address, "files.copy", source, target=target)
-    act.run(lambda: client_for(account).run(command))
+    change(account, "files.copy", source, command, user, address, target=target)
 
 
 def change_mode(
@@ -139,8 +150,7 @@ def change_mode(
     Raises ``InvalidMode``, ``FileMissing``, ``FileForbidden``, ``NotADirectory``.
     """
     command = changes.change_mode(path, mode, timeout=_seconds(account))
-    act = _Act(account, user, address, "files.chmod", path, mode=mode)
-    return act.run(lambda: client_for(account).run(command))
+    return change(account, "files.chmod", path, command, user, address, mode=mode)
 
 
 def change_owner(
@@ -157,8 +167,7 @@ def change_owner(
     Raises ``InvalidOwner``, ``InvalidGroup``, ``FileMissing``, ``FileForbidden``, ``NotADirectory``.
     """
     command = changes.change_owner(path, owner, group, timeout=_seconds(account))
-    act = _Act(account, user, address, "files.chown", path, owner=owner, group=group)
-    return act.run(lambda: client_for(account).run(command))
+    return change(account, "files.chown", path, command, user, address, owner=owner, group=group)
 
 
 def link(
@@ -174,8 +183,7 @@ def link(
     Raises ``FileExists``, ``ParentMissing``, ``NotADirectory``, ``FileForbidden``.
     """
     command = changes.link(target, path, timeout=_seconds(account))
-    act = _Act(account, user, address, "files.symlink", path, target=target)
-    act.run(lambda: client_for(account).run(command))
+    change(account, "files.symlink", path, command, user, address, target=target)
 
 
 def remove(
@@ -183,53 +191,163 @@ def remove(
 ) -> None:
     """Remove whatever it is, with all below. Raises ``FileMissing``, ``FileForbidden``, ``NotADirectory``."""
     command = changes.remove(path, timeout=_seconds(account))
-    act = _Act(account, user, address, "files.rm", path)
-    act.run(lambda: client_for(account).run(command))
+    change(account, "files.rm", path, command, user, address)
+
+
+def compress(
+    account: SystemAccount,
+    source: str,
+    target: str,
+    *,
+    user: User | None,
+    dereference: bool = False,
+    address: str | None = None,
+) -> None:
+    """A gzip tar; ``target`` is replaced when it is complete, and stays as it was after a time-out.
+
+    Raises ``FileMissing`` (source), ``ParentMissing`` (target), ``FileForbidden``, ``IsADirectory``
+    (target), ``NotADirectory``, ``CommandTimeout``.
+    """
+    seconds = _seconds(account)
+    command = archives.compress(source, target, dereference=dereference, timeout=seconds)
+    change(account, "files.compress", source, command, user, address, target=target)
+
+
+def extract(
+    account: SystemAccount,
+    archive: str,
+    target: str,
+    *,
+    user: User | None,
+    extension: str = "auto",
+    address: str | None = None,
+) -> None:
+    """Unpack into an existing directory. After a ``CommandTimeout`` a part is unpacked.
+
+    Raises ``UnsupportedArchive``, ``BadArchive``, ``FileMissing`` (archive), ``ParentMissing`` (target),
+    ``NotADirectory``, ``IsADirectory``, ``NotRegular``, ``FileForbidden``, ``CommandTimeout``.
+    """
+    seconds = _seconds(account)
+    command = archives.extract(archive, target, extension=extension, timeout=seconds)
+    change(account, "files.extract", archive, command, user, address, target=target)
+
+
+def head(
+    account: SystemAccount,
+    path: str,
+    *,
+    lines: str | None = None,
+    count: str | None = None,
+    skip_ending: bool = False,
+    grep: str | None = None,
+) -> str:
+    """The first ``lines`` lines or ``count`` bytes (ten lines), or all but the last so many.
+
+    Raises ``InvalidCount``, ``FileMissing``, ``FileForbidden``, ``IsADirectory``, ``NotADirectory``,
+    ``PatternNotFound``, ``NotText``, and ``OutputTooLarge`` above the system's limit of a file.
+    """
+    command = content.head(
+        path,
+        lines=lines,
+        count=count,
+        skip_ending=skip_ending,
+        grep=grep,
+        timeout=_seconds(account),
+        max_output=_bytes(account),
+    )
+    return _text(path, client_for(account).run(command))
+
+
+def tail(
+    account: SystemAccount,
+    path: str,
+    *,
+    lines: str | None = None,
+    count: str | None = None,
+    skip_beginning: bool = False,
+    grep: str | None = None,
+) -> str:
+    """The last lines or bytes, or all from number so many on, counted from 1; the errors of ``head``."""
+    command = content.tail(
+        path,
+        lines=lines,
+        count=count,
+        skip_beginning=skip_beginning,
+        grep=grep,
+        timeout=_seconds(account),
+        max_output=_bytes(account),
+    )
+    return _text(path, client_for(account).run(command))
+
+
+def view(account: SystemAccount, path: str) -> str:
+    """The whole content as text.
+
+    Raises ``FileTooLarge`` above the system's limit, ``NotText``, ``FileMissing``, ``FileForbidden``,
+    ``IsADirectory``, ``NotADirectory``, ``NotRegular``.
+    """
+    command = content.view(path, _bytes(account), timeout=_seconds(account))
+    return _text(path, client_for(account).run(command))
+
+
+def download(account: SystemAccount, path: str, *, limit: int | None = None) -> Download:
+    """The whole content, complete before this returns, so that every error comes first.
+
+    ``limit`` in bytes takes the place of the system's; the errors are those of ``view``, but for the text.
+    """
+    most = _bytes(account) if limit is None else limit
+    spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the iterator closes it
+    try:
+        client_for(account).fetch(content.download(path, most), spool)
+        size = spool.tell()
+        if size > most:
+            raise FileTooLarge(path, most)
+    except BaseException:
+        spool.close()
+        raise
+    return Download(posixpath.basename(path), size, _pieces(spool))
+
+
+def upload(
+    account: SystemAccount,
+    path: str,
+    source: IO[bytes],
+    size: int,
+    *,
+    user: User | None,
+    address: str | None = None,
+) -> None:
+    """Make ``source``, ``size`` bytes from where it stands, the content of the file ``path``.
+
+    It appears at once and whole; an existing file keeps its permissions. The caller judges the size.
+    Raises ``ParentMissing``, ``FileForbidden``, ``IsADirectory``, ``NotADirectory``, ``NotRegular``.
+    """
+    client = client_for(account)
+    command = content.upload(path, size)
+
+    def work() -> None:
+        client.feed(command, source)
+
+    recorded(account, "files.upload", path, work, user, address, size=str(size))
 
 
 def _seconds(account: SystemAccount) -> float:
     return limits_of(account.system).command_timeout
 
 
-class _Act:
-    """One change of somebody's files, and its line in the audit trail."""
-
-    def __init__(
-        self,
-        account: SystemAccount,
-        user: User | None,
-        address: str | None,
-        action: str,
-        path: str,
-        **more: str,
-    ) -> None:
-        self._actor = user
-        self._address = address
-        self._action = action
-        self._target = f"{account.system.name}:{_printable(path)}"
-        said = {name: _printable(value) for name, value in more.items() if value}
-        self._data = {"path": _printable(path), "as": account.username, **said}
-
-    def run(self, work: Callable[[], T]) -> T:
-        """Do it and write it down; what was refused changed nothing and is not written."""
-        try:
-            done = work()
-        except (CommandTimeout, ConnectionLost):
-            self._write(outcome="unknown")
-            raise
-        self._write()
-        return done
-
-    def _write(self, **more: str) -> None:
-        audit.record(
-            self._actor,
-            self._action,
-            self._target,
-            address=self._address,
-            data={**self._data, **more},
-        )
+def _bytes(account: SystemAccount) -> int:
+    return limits_of(account.system).max_file_size_mb * MIB
 
 
-def _printable(text: str) -> str:
-    """Bytes that are not UTF-8 as ``\\xNN``: a database takes only text."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _text(path: str, data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotText(path, f"the content is not UTF-8 text (byte {error.start})") from error
+
+
+def _pieces(spool: IO[bytes]) -> Iterator[bytes]:
+    with spool:
+        spool.seek(0)
+        while chunk := spool.read(_CHUNK):
+            yield chunk
