@@ -13,12 +13,14 @@ from dataclasses import dataclass
 class QueueRow:
     """One job in the queue, or one that ended a moment ago (then ``is_over``).
 
+    ``job_id`` is "40", "40_1", or "40_[2-5%2]" for tasks of an array that wait together; ``raw_id`` the
+    number that Slurm gives each job besides; ``tasks`` the numbers of its tasks ("2-5%2") or "".
     ``nodelist`` is the reason in brackets while it waits. ``script``, ``stdout``, ``stderr`` are absolute
     paths or "". ``stdout_tail`` and ``stderr_tail`` are the ends of those files, "" while it waits.
     """
 
     job_id: str
-    array_id: str
+    raw_id: str
     tasks: str
     partition: str
     name: str

@@ -93,7 +93,7 @@ def _queue_row(job: JobInfo) -> QueueRow:
     left = _duration(max(timedelta(), job.walltime - used)) if job.walltime else "UNLIMITED"
     return QueueRow(
         job_id=job.job_id,
-        array_id=job.job_id,
+        raw_id=job.job_id,
         tasks="",
         partition=job.queue,
         name=job.name,

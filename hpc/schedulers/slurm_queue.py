@@ -76,12 +76,12 @@ def _row(record: str, with_files: bool) -> QueueRow:
     # the program ends each field, so that the last one is empty
     if len(fields) != len(_PRINTED) + 1 or not _ROW_ID.fullmatch(fields[0]):
         raise IncompleteAnswer(f"a row of squeue has {len(fields)} fields: {record[:200]!r}")
-    job_id, raw_id, array_id, tasks, state, partition, name, user, used, start, left = fields[:11]
+    job_id, raw_id, _, tasks, state, partition, name, user, used, start, left = fields[:11]
     nodes, nodelist, command, stdout, stderr = fields[11:16]
     script = command.split(" ", 1)[0]
     return QueueRow(
         job_id=job_id,
-        array_id=array_id or raw_id,
+        raw_id=raw_id,
         tasks="" if tasks == "N/A" else tasks,
         partition=partition,
         name=name,

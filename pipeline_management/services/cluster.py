@@ -1,0 +1,253 @@
+"""What a cluster says of its jobs, nodes and partitions, in its scheduler's words, and ending jobs there.
+
+Many clients ask the same again and again: answers are shared for a moment, per account and process. What
+asks the cluster does not touch the database, so that it may run in a thread of its own; what does says so.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.utils import timezone
+
+from hpc.errors import NotSupported, SchedulerError
+from hpc.jobs import JobInfo
+from hpc.rows import AccountingRow, NodeRow, PartitionRow, QueueRow, ReservationRow
+from pipeline_management.choices import TERMINAL_STATES
+from pipeline_management.errors import NotAllowed
+from pipeline_management.models import Run, SystemAccount
+from pipeline_management.services import cancellation, job_ids
+from pipeline_management.services.clients import client_for
+from pipeline_management.services.coalescing import Coalesced
+from pipeline_management.services.system_access import is_shared
+
+FRESH = 2.0
+"""Seconds for which an answer about jobs is shared; with two web processes one question a second."""
+FRESH_NODES = 5.0
+REMEMBERED = timedelta(seconds=300)
+"""For so long after its end an id is known, also where the scheduler forgets earlier (MinJobAge)."""
+
+UNKNOWN_ID = "Invalid job id specified"
+NOT_YOURS = "User does not have permission to cancel job"
+_MOST_IDS = 500
+_STAMP_SECONDS = 3600
+
+_jobs: Coalesced[Any] = Coalesced(FRESH)
+_rest: Coalesced[Any] = Coalesced(FRESH_NODES)
+
+
+class _HasId(Protocol):
+    @property
+    def job_id(self) -> str: ...
+
+
+R = TypeVar("R", bound=_HasId)
+
+
+def changed(account: SystemAccount) -> None:
+    """To be called after a job was submitted or ended: what was heard before does not count any more."""
+    cache.set(_stamp_key(account), secrets.token_hex(8), _STAMP_SECONDS)
+
+
+def forget() -> None:
+    """Forget every shared answer of this process."""
+    _jobs.clear()
+    _rest.clear()
+
+
+def queue(
+    account: SystemAccount, ids: Sequence[str] = (), *, everybody: bool = False
+) -> list[QueueRow]:
+    """The jobs in the queue that are not over: the account's, or everybody's without their files.
+
+    With ``ids`` only those, in the order asked for. Raises ``SchedulerError`` where none of them is known,
+    and the ``HpcError`` tree.
+    """
+    begun = _jobs.now()
+    rows = _queue(account, everybody)
+    if not ids:
+        return [row for row in rows if not row.is_over]
+    found = job_ids.matching(rows, ids)
+    if not all(found.values()):  # perhaps submitted since
+        found = job_ids.matching(_queue(account, everybody, since=begun), ids)
+    if not any(found.values()) and not _ended_lately(account, ids):
+        raise SchedulerError(f"slurm_load_jobs error: {UNKNOWN_ID}")
+    chosen = {row.job_id: row for rows in found.values() for row in rows if not row.is_over}
+    return list(chosen.values())
+
+
+def accounting(
+    account: SystemAccount, ids: Sequence[str] = (), start: str = "", end: str = ""
+) -> list[AccountingRow]:
+    """The account's own jobs as accounting has them: those of ``ids``, or between the times, or today's.
+
+    Times in one of sacct's forms, "" for none. Raises ``NotSupported`` where there is no accounting.
+    """
+    client = client_for(account)
+    command = client.scheduler.accounting_rows(client.username, ids, start, end)
+    key = ("accounting", account.pk, tuple(ids), start, end)
+    rows: list[AccountingRow] = _jobs.get(key, lambda: client.run(command), stamp=_stamp(account))
+    return rows
+
+
+def nodes(account: SystemAccount) -> list[NodeRow]:
+    """All nodes of the system."""
+    client = client_for(account)
+    rows: list[NodeRow] = _rest.get(
+        ("nodes", account.pk), lambda: client.run(client.scheduler.node_rows())
+    )
+    return rows
+
+
+def partitions(account: SystemAccount) -> list[PartitionRow]:
+    """All partitions of the system."""
+    client = client_for(account)
+    rows: list[PartitionRow] = _rest.get(
+        ("partitions", account.pk), lambda: client.run(client.scheduler.partition_rows())
+    )
+    return rows
+
+
+def reservations(account: SystemAccount, *, now: bool = False) -> list[ReservationRow]:
+    """All reservations of the system; ``now`` asks anew. None where the scheduler knows no reservations."""
+    client = client_for(account)
+    if "reservations" not in client.scheduler.capabilities:
+        return []
+    rows: list[ReservationRow] = _rest.get(
+        ("reservations", account.pk),
+        lambda: client.run(client.scheduler.reservation_rows()),
+        since=_rest.now() if now else float("-inf"),
+    )
+    return rows
+
+
+def only_own(person: User, account: SystemAccount, rows: Sequence[R]) -> list[R]:
+    """The rows that are the person's: all of them, unless the account is for everybody. Reads the database."""
+    if not is_shared(account):
+        return list(rows)
+    numbers = sorted({job_ids.base_of(row.job_id) for row in rows})
+    own: set[str] = set()
+    for start in range(0, len(numbers), _MOST_IDS):
+        some = numbers[start : start + _MOST_IDS]
+        runs = Run.objects.filter(account=account, submitter=person, job_id__in=some)
+        own.update(runs.values_list("job_id", flat=True))
+    return [row for row in rows if job_ids.base_of(row.job_id) in own]
+
+
+# --- ending jobs ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Which ids are already dealt with (id -> what to say, whether it is taken) and which Slurm is to end."""
+
+    said: dict[str, tuple[bool, str]]
+    direct: tuple[str, ...]
+
+
+def begin_ending(
+    person: User, account: SystemAccount, ids: Sequence[str], address: str | None = None
+) -> Ending:
+    """Jobs that are runs of the history: their cancellation is recorded and passed on by the engine.
+
+    All others are left for ``end_directly``; on an account for everybody there are none. Raises
+    ``SchedulerError`` for what is no job id. Writes to the database.
+    """
+    for job_id in ids:
+        if not job_ids.PLAIN.fullmatch(job_id):
+            raise SchedulerError(f"scancel: error: Invalid job id {job_id}")
+    runs = _open_runs(account, {job_ids.base_of(job_id) for job_id in ids})
+    said: dict[str, tuple[bool, str]] = {}
+    for job_id in ids:
+        run = runs.get(job_ids.base_of(job_id))
+        if run is None:
+            if is_shared(account):
+                said[job_id] = (False, NOT_YOURS)
+            continue
+        if run.job_id != job_id and run.submitter_id == person.pk:
+            continue  # one task of an array: the run goes on
+        try:
+            cancellation.request_cancel(run=run, user=person, address=address)
+            said[job_id] = (True, f"scancel: Terminating job {job_id}")
+        except NotAllowed:
+            said[job_id] = (False, NOT_YOURS)
+    if said:
+        changed(account)
+    return Ending(said, tuple(job_id for job_id in ids if job_id not in said))
+
+
+def end_directly(account: SystemAccount, ending: Ending) -> str:
+    """Let the scheduler end the rest; what it said, a line a job. Raises ``SchedulerError`` if any was refused."""
+    said = dict(ending.said)
+    if ending.direct:
+        client = client_for(account)
+        answers = client.run(client.scheduler.end_jobs(ending.direct))
+        changed(account)
+        said |= {job_id: (a.is_taken, _line(job_id, a.text)) for job_id, a in answers.items()}
+    text = "\n".join(dict.fromkeys(line for _, line in said.values()))
+    if not all(taken for taken, _ in said.values()):
+        raise SchedulerError(text)
+    return text
+
+
+def _line(job_id: str, text: str) -> str:
+    if "ermission denied" in text:
+        return NOT_YOURS
+    if text.startswith("scancel:"):
+        return text
+    return f"scancel: error: Kill job error on job id {job_id}: {text}"
+
+
+# --- inner works ------------------------------------------------------------------------------
+
+
+def _queue(account: SystemAccount, everybody: bool, since: float = float("-inf")) -> list[QueueRow]:
+    client = client_for(account)
+    command = client.scheduler.queue_rows(None if everybody else client.username)
+    rows: list[QueueRow] = _jobs.get(
+        ("queue", account.pk, everybody),
+        lambda: client.run(command),
+        stamp=_stamp(account),
+        since=since,
+    )
+    return rows
+
+
+def _ended_lately(account: SystemAccount, ids: Collection[str]) -> bool:
+    """Whether one of these jobs is the account's and open, or ended less than ``REMEMBERED`` ago."""
+    client = client_for(account)
+    numbers = sorted({job_ids.base_of(job_id) for job_id in ids})[:_MOST_IDS]
+    try:
+        found: dict[str, list[JobInfo]] = _jobs.get(
+            ("ended", account.pk, tuple(numbers)),
+            lambda: client.run(client.scheduler.history(numbers)),
+        )
+    except NotSupported:
+        return False
+    since = timezone.now() - REMEMBERED
+    return any(
+        job.user == client.username and (job.end_time is None or job.end_time > since)
+        for jobs in found.values()
+        for job in jobs
+    )
+
+
+def _open_runs(account: SystemAccount, numbers: Iterable[str]) -> dict[str, Run]:
+    """The runs that are not over, by job id."""
+    runs = Run.objects.filter(account=account, job_id__in=list(numbers))
+    open_runs = runs.exclude(state__in=TERMINAL_STATES).select_related("version", "lab")
+    return {run.job_id: run for run in open_runs}
+
+
+def _stamp_key(account: SystemAccount) -> str:
+    return f"cluster-stamp:{account.pk}"
+
+
+def _stamp(account: SystemAccount) -> object:
+    return cache.get(_stamp_key(account))

@@ -1,0 +1,102 @@
+"""One question to a cluster for many people who ask the same within a moment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class _Flight(Generic[T]):
+    """One question on its way, or its answer."""
+
+    def __init__(self, stamp: object, begun: float) -> None:
+        self.stamp = stamp
+        self.begun = begun
+        self.ended: float | None = None
+        self.done = threading.Event()
+        self.answer: T | None = None
+        self.error: BaseException | None = None
+
+    def result(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return self.answer  # type: ignore[return-value]  # set before done, None may be an answer
+
+
+class Coalesced(Generic[T]):
+    """Answers kept for ``fresh`` seconds, at most ``most`` of them; safe for threads.
+
+    Threads that ask while the same question is on its way wait for its answer; an error is theirs too, and
+    is not kept.
+    """
+
+    def __init__(
+        self, fresh: float, most: int = 256, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._fresh = fresh
+        self._most = most
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._flights: dict[Hashable, _Flight[T]] = {}
+
+    def get(
+        self,
+        key: Hashable,
+        ask: Callable[[], T],
+        *,
+        stamp: object = None,
+        since: float = float("-inf"),
+    ) -> T:
+        """The answer to the question ``key``: a kept one, that of a question on its way, or by ``ask()``.
+
+        Only one counts that was asked with the same ``stamp`` and not before ``since``, a time of the clock.
+        Raises what ``ask`` raises.
+        """
+        with self._lock:
+            flight = self._flights.get(key)
+            mine = flight is None or not self._counts(flight, stamp, since)
+            if flight is None or mine:
+                flight = self._flights[key] = _Flight(stamp, self._clock())
+                self._forget_old()
+        if not mine:
+            flight.done.wait()
+            return flight.result()
+        try:
+            flight.answer = ask()
+        except BaseException as error:
+            flight.error = error
+            raise
+        finally:
+            flight.ended = self._clock()
+            flight.done.set()
+        return flight.answer
+
+    def now(self) -> float:
+        """The clock's time, for ``since``."""
+        return self._clock()
+
+    def clear(self) -> None:
+        """Forget all answers."""
+        with self._lock:
+            self._flights.clear()
+
+    def _counts(self, flight: _Flight[T], stamp: object, since: float) -> bool:
+        if flight.stamp != stamp or flight.begun < since:
+            return False
+        if flight.ended is None:
+            return True
+        return flight.error is None and self._clock() - flight.ended < self._fresh
+
+    def _forget_old(self) -> None:
+        if len(self._flights) <= self._most:
+            return
+        now = self._clock()
+        self._flights = {
+            key: flight
+            for key, flight in self._flights.items()
+            if flight.ended is None or now - flight.ended < self._fresh
+        }
