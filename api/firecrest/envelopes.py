@@ -6,16 +6,22 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.http import JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 
 def output(value: Any = "", description: str = "Success", status: int = 200) -> JsonResponse:
     """What utilities answer: ``value`` is any JSON. Bytes that are no UTF-8 stay surrogate escapes."""
     return JsonResponse({"description": description, "output": value}, status=status)
+
+
+def no_content() -> HttpResponse:
+    """204, without a body and its type."""
+    answer = HttpResponse(status=204)
+    del answer["Content-Type"]
+    return answer
 
 
 def out(value: Any, description: str) -> JsonResponse:
@@ -113,6 +119,28 @@ def output_schema(value: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def utility(
+    name: str,
+    summary: str,
+    *fields: OpenApiParameter,
+    request: Any = None,
+    status: int = 200,
+    value: Mapping[str, Any] | None = None,
+) -> Any:
+    """Describes an endpoint of ``/utilities/``, as a decorator of the view's method.
+
+    ``fields`` are query parameters, ``request`` is a ``form``, ``value`` the JSON Schema of ``output``.
+    """
+    schema = None if status == 204 else output_schema(value or _TEXT)
+    return extend_schema(
+        operation_id=f"utilities_{name}",
+        summary=summary,
+        parameters=[MACHINE, *fields],
+        request=request,
+        responses=answers(status, schema, body=request is not None),
+    )
+
+
 def query(name: str, text: str, *, required: bool = False, kind: Any = str) -> OpenApiParameter:
     """A query parameter for ``extend_schema``."""
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, required=required, description=text)
@@ -136,6 +164,3 @@ def form(
     if not file:
         kinds.insert(0, "application/x-www-form-urlencoded")
     return {kind: schema for kind in kinds}
-
-
-ANY = OpenApiTypes.ANY

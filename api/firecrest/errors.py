@@ -16,6 +16,9 @@ Service = Literal["utilities", "compute", "storage", "reservations", "tasks", "s
 A_DIRECTORY = "X-A-Directory"
 ERROR = "X-Error"
 EXISTS = "X-Exists"
+INVALID_GROUP = "X-Invalid-Group"
+INVALID_MODE = "X-Invalid-Mode"
+INVALID_OWNER = "X-Invalid-Owner"
 INVALID_PATH = "X-Invalid-Path"
 MACHINE_UNKNOWN = "X-Machine-Does-Not-Exist"
 MACHINE_UNKNOWN_MISSPELT = "X-Machine-Does-Not-Exists"
@@ -23,12 +26,15 @@ MACHINE_AWAY = "X-Machine-Not-Available"
 NOT_A_DIRECTORY = "X-Not-A-Directory"
 NOT_FOUND = "X-Not-Found"
 PERMISSION_DENIED = "X-Permission-Denied"
+SIZE_LIMIT = "X-Size-Limit"
 TIMEOUT = "X-Timeout"
 
 TIMEOUT_TEXT = "Command has finished with timeout signal"
 """Compared by clients: they answer it by submitting a job instead."""
 
 BUSY_SECONDS = 2
+"""What a client that comes at a busy moment is told to wait."""
+
 _LONGEST_HEADER = 300
 _PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "–": "-"})
 
@@ -63,6 +69,15 @@ _VERDICTS: tuple[tuple[type[hpc.HpcError], Verdict], ...] = (
     (hpc.CommandTimeout, Verdict(400, TIMEOUT, TIMEOUT_TEXT)),
     (hpc.FileMissing, Verdict(400, INVALID_PATH)),
     (hpc.FileForbidden, Verdict(400, PERMISSION_DENIED)),
+    (hpc.FileExists, Verdict(400, EXISTS)),
+    (hpc.IsADirectory, Verdict(400, A_DIRECTORY)),
+    (hpc.NotADirectory, Verdict(400, NOT_A_DIRECTORY)),
+    (hpc.FileTooLarge, Verdict(400, SIZE_LIMIT)),
+    (hpc.InvalidMode, Verdict(400, INVALID_MODE)),
+    (hpc.InvalidOwner, Verdict(400, INVALID_OWNER)),
+    (hpc.InvalidGroup, Verdict(400, INVALID_GROUP)),
+    (hpc.PatternNotFound, Verdict(404, NOT_FOUND, "pattern not found")),
+    (hpc.UnsupportedArchive, Verdict(400, None)),
     (hpc.HpcError, Verdict(400, ERROR)),
 )
 

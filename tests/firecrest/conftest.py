@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from tests.firecrest.desk import Desk
     from tests.firecrest.portal import Portal
     from tests.lab.lab import Lab
 
@@ -45,3 +46,13 @@ def folder(portal: Portal) -> Iterator[Path]:
     """A fresh folder in the home of `alice`."""
     with portal.folder("alice") as path:
         yield path
+
+
+@pytest.fixture
+def desk(lab: Lab, db: None) -> Iterator[Desk]:
+    """The API in this process; see tests/firecrest/desk.py."""
+    from tests.firecrest.desk import build, clear
+
+    made = build(lab)
+    yield made
+    clear(made)
