@@ -73,7 +73,7 @@ submit() {
   if [ "$code" -eq 0 ]; then
     id=${out##*"$newline"}
     if printf '%s\n' "$id" | grep -Eqx "$id_pattern"; then
-      id=${id%%;*}
+      id=${id%%[;.]*} # what may follow is the name of the cluster (Slurm) or server (PBS)
       record "$id"
       #fault S7
       say ID "$id" new "$now"

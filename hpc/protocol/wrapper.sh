@@ -1,5 +1,6 @@
 cd "$CENTRO_RUN_DIR" || exit 97
-job=${SLURM_JOB_ID:-$CENTRO_JOB_ID}
+job=${SLURM_JOB_ID:-${PBS_JOBID:-$CENTRO_JOB_ID}}
+job=${job%%.*} # PBS adds the name of its server
 restarts=${SLURM_RESTART_COUNT:-${CENTRO_RESTARTS:-0}}
 if [ -z "$job" ]; then echo "centro: no job id in the environment" >&2; exit 97; fi
 #fault W1

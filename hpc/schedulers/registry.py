@@ -7,10 +7,12 @@ from collections.abc import Mapping
 
 from hpc.schedulers.base import Scheduler, SchedulerConfig
 from hpc.schedulers.local import LocalScheduler
+from hpc.schedulers.pbs import PbsScheduler
 from hpc.schedulers.slurm import SlurmScheduler
 
 SCHEDULERS: dict[str, type[Scheduler]] = {
     LocalScheduler.name: LocalScheduler,
+    PbsScheduler.name: PbsScheduler,
     SlurmScheduler.name: SlurmScheduler,
 }
 

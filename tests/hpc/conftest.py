@@ -17,6 +17,7 @@ from hpc.transports.local import LocalTransport
 from hpc.transports.pool import TransportPool
 from hpc.transports.ssh import SSHTransport
 from tests.hpc.servers import SshServer, account, sshd
+from tests.lab.pbs import install
 
 
 @pytest.fixture(scope="session")
@@ -81,3 +82,19 @@ def local_system(pool: TransportPool) -> Iterator[SystemClient]:
         alive = [job.job_id for job in client.run(client.scheduler.active(user))
                  if not job.state.is_final]
         client.run(client.scheduler.cancel(alive))
+
+
+@pytest.fixture
+def pbs_bin() -> Iterator[Path]:
+    """The directory of PBS's stand-in commands; files in ``state`` there make faults."""
+    with tempfile.TemporaryDirectory(prefix="centro-pbs-", ignore_cleanup_errors=True) as folder:
+        yield install(Path(folder))
+
+
+@pytest.fixture
+def pbs_system(
+    pool: TransportPool, ssh_server: SshServer, pbs_bin: Path
+) -> SystemClient:
+    """A system with PBS's stand-in commands, over SSH."""
+    options = {"bin_dir": str(pbs_bin)}
+    return SystemClient.open(pool, ssh_server.spec("pbs", scheduler_options=options))

@@ -10,14 +10,15 @@ from hpc.commands import CommandResult
 from hpc.schedulers.base import UNIT
 from hpc.schedulers.slurm_parse import HISTORY_FIELDS, QUEUE_FIELDS, RECORD_END
 
-FOLDER = Path(__file__).resolve().parents[1] / "recordings" / "slurm"
+ALL = Path(__file__).resolve().parents[1] / "recordings"
+FOLDER = ALL / "slurm"
 
 
-def recorded(name: str) -> CommandResult:
+def recorded(name: str, system: str = "slurm") -> CommandResult:
     return CommandResult(
-        exit_code=int((FOLDER / f"{name}.rc").read_text()),
-        stdout=(FOLDER / f"{name}.stdout").read_bytes(),
-        stderr=(FOLDER / f"{name}.stderr").read_bytes(),
+        exit_code=int((ALL / system / f"{name}.rc").read_text()),
+        stdout=(ALL / system / f"{name}.stdout").read_bytes(),
+        stderr=(ALL / system / f"{name}.stderr").read_bytes(),
         duration=0.1,
     )
 

@@ -1,4 +1,4 @@
-"""The contract of ``Scheduler``, on every real one: Slurm of the lab, and plain processes."""
+"""The contract of ``Scheduler``, on every real one (Slurm of the lab, plain processes) and on PBS's stand-in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -45,7 +45,7 @@ class System:
         assert answer.exit_code == 0, answer.error_text
         line = answer.text.strip().splitlines()[-1]
         assert re.fullmatch(self.client.scheduler.job_id_pattern, line)
-        return line.split(";")[0]
+        return re.split("[;.]", line)[0]
 
     def active(self) -> dict[str, JobInfo]:
         found = self.client.run(self.client.scheduler.active(self.client.username))
@@ -54,11 +54,18 @@ class System:
     def wait(self, job_id: str, check: Callable[[JobInfo], bool]) -> JobInfo:
         until = time.monotonic() + 90
         while True:
-            job = self.active().get(job_id)
+            job = self.active().get(job_id) or self._ended(job_id)
             if job is not None and check(job):
                 return job
             assert time.monotonic() < until, job
             time.sleep(0.1)
+
+    def _ended(self, job_id: str) -> JobInfo | None:
+        """PBS lists no ended jobs; what its history says stands for it."""
+        if self.client.scheduler.name != "pbs":
+            return None
+        records = self.client.run(self.client.scheduler.history([job_id])).get(job_id, [])
+        return replace(records[-1], source="queue") if records else None
 
     def past(self, job_id: str) -> list[JobInfo]:
         """From accounting, which lags behind."""
@@ -71,19 +78,21 @@ class System:
             time.sleep(0.3)
 
 
-@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.lab)])
+@pytest.fixture(params=["local", "pbs", pytest.param("slurm", marks=pytest.mark.lab)])
 def system(
     request: pytest.FixtureRequest, pool: TransportPool
 ) -> Iterator[System]:
     client: SystemClient
     if request.param == "local":
         client = request.getfixturevalue("local_system")
+    elif request.param == "pbs":
+        client = request.getfixturevalue("pbs_system")
     else:
         request.getfixturevalue("lab")
         server: SshServer = request.getfixturevalue("ssh_server")
         client = SystemClient.open(pool, server.spec("slurm"))
     made = Command(("mktemp", "-d", "/tmp/centro-far-XXXXXX"), lambda r: r.text.strip())
-    system = System(client, client.run(made), "c" + secrets.token_hex(7))
+    system = System(client, client.run(made), "c" + secrets.token_hex(6))
     yield system
     mine = [job.job_id for job in system.active().values() if job.name.startswith(system.tag)]
     if mine:
@@ -94,15 +103,17 @@ def system(
 def test_a_job_from_submission_to_accounting(system: System) -> None:
     began = datetime.now(UTC)
     variable, restarts = system.client.scheduler.job_id_variable, system.client.scheduler.restart_variable
+    is_pbs = system.client.scheduler.name == "pbs"  # its jobs start in the home directory
+    go = f"cd {system.folder}; " if is_pbs else ""
     job_id = system.submit(
-        f"#!/bin/sh\necho id ${variable} ${{{restarts}:-0}}; pwd; exit 3\n",
+        f"#!/bin/sh\n{go}echo id ${{{variable}%%.*}} ${{{restarts}:-0}}; pwd; exit 3\n",
         stdout="out.%j", walltime=timedelta(minutes=5), cpus=1,
     )
     job = system.wait(job_id, lambda job: job.state.is_final)
     assert (job.state, job.name, job.user, job.source) == (
         JobState.FAILED, system.tag, system.client.username, "queue"
     )
-    assert job.workdir == system.folder
+    assert job.workdir == ("" if is_pbs else system.folder)
     assert job.walltime == timedelta(minutes=5)
     assert job.submit_time and job.start_time and job.end_time
     assert abs(job.submit_time - began) < timedelta(minutes=2)
@@ -110,7 +121,8 @@ def test_a_job_from_submission_to_accounting(system: System) -> None:
     assert (record.state, record.exit_code, record.name) == (JobState.FAILED, 3, system.tag)
     assert record.source == "accounting"
     assert record.submit_time == job.submit_time
-    text = system.client.read(f"{system.folder}/out.{job_id}").decode()
+    output = "out" if is_pbs else f"out.{job_id}"
+    text = system.client.read(f"{system.folder}/{output}").decode()
     assert text == f"id {job_id} 0\n{system.folder}\n"
 
 
@@ -170,7 +182,8 @@ def test_the_list_has_the_agreed_first_fields(system: System) -> None:
     argv = system.client.scheduler.active_argv(system.client.username)
     answer = system.client.run(Command(argv, lambda r: r))
     rows = [line.split("\x1f")[:3] for line in answer.text.splitlines()]
-    assert [job_id, "RUNNING", system.tag] in rows
+    running = {"pbs": "R/42/"}.get(system.client.scheduler.name, "RUNNING")
+    assert [job_id, running, system.tag] in rows
 
 
 def test_queues_and_ping(system: System) -> None:
@@ -191,7 +204,10 @@ def test_verbs_that_are_lacking_say_so(system: System) -> None:
 
 
 def test_a_refused_submission_leaves_no_job(system: System) -> None:
-    answer = system.ask("echo this has no interpreter\n")
+    if system.client.scheduler.name == "pbs":  # which takes a script without an interpreter
+        answer = system.ask("#!/bin/sh\n", queue="nosuchqueue")
+    else:
+        answer = system.ask("echo this has no interpreter\n")
     assert answer.exit_code != 0
     assert re.search(system.client.scheduler.submit_errors.rejected, answer.error_text)
     assert system.functions(f"centro_find {system.tag}").text == ""
@@ -204,7 +220,7 @@ def test_a_refused_submission_leaves_no_job(system: System) -> None:
 def slurm(lab: object, ssh_server: SshServer, pool: TransportPool) -> Iterator[System]:
     client = SystemClient.open(pool, ssh_server.spec("slurm"))
     made = Command(("mktemp", "-d", "/tmp/centro-far-XXXXXX"), lambda r: r.text.strip())
-    system = System(client, client.run(made), "c" + secrets.token_hex(7))
+    system = System(client, client.run(made), "c" + secrets.token_hex(6))
     yield system
     mine = [job.job_id for job in system.active().values() if job.name.startswith(system.tag)]
     if mine:
@@ -280,8 +296,6 @@ def test_an_array_is_its_tasks(slurm: System) -> None:
 
 @pytest.mark.lab
 def test_a_csh_account_is_served_like_any_other(lab: object, ssh_server: SshServer) -> None:
-    from dataclasses import replace
-
     pool = TransportPool()
     server = replace(ssh_server, username="test3")
     client = SystemClient.open(pool, server.spec("slurm"))
