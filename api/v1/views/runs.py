@@ -101,7 +101,7 @@ class RunEventsView(ApiView):
                 "after", OpenApiTypes.INT, description="Only events with a higher `seq`."
             )
         ],
-        responses={200: EventPageSerializer, **MISSING},
+        responses={200: EventPageSerializer, 400: ErrorSerializer, **MISSING},
     )
     def get(self, request: Request, run_id: uuid.UUID) -> Response:
         after = self.query.integer("after", 0, 2**31 - 1) or 0
@@ -193,7 +193,7 @@ class RunLogView(ApiView):
         responses={
             (200, "text/plain"): OpenApiTypes.BINARY,
             (200, "application/json"): LogSerializer,
-            **{(404, "application/json"): ErrorSerializer},
+            **{(status, "application/json"): ErrorSerializer for status in (400, 404)},
         },
     )
     def get(self, request: Request, run_id: uuid.UUID) -> HttpResponse:
