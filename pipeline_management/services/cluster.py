@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -16,12 +15,13 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.utils import timezone
 
+from hpc.commands import Command
 from hpc.errors import NotSupported, SchedulerError
 from hpc.jobs import JobInfo
-from hpc.rows import AccountingRow, NodeRow, PartitionRow, QueueRow, ReservationRow
+from hpc.rows import AccountingRow, EndAnswer, NodeRow, PartitionRow, QueueRow, ReservationRow
 from pipeline_management.choices import TERMINAL_STATES
-from pipeline_management.errors import NotAllowed
 from pipeline_management.models import Run, SystemAccount
+from pipeline_management.policy import may_cancel
 from pipeline_management.services import cancellation, job_ids
 from pipeline_management.services.clients import client_for
 from pipeline_management.services.coalescing import Coalesced
@@ -47,7 +47,13 @@ class _HasId(Protocol):
     def job_id(self) -> str: ...
 
 
+class _HasName(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
 R = TypeVar("R", bound=_HasId)
+N = TypeVar("N", bound=_HasName)
 
 
 def changed(account: SystemAccount) -> None:
@@ -96,35 +102,36 @@ def accounting(
     return rows
 
 
-def nodes(account: SystemAccount) -> list[NodeRow]:
-    """All nodes of the system."""
+def nodes(account: SystemAccount, names: Collection[str] = ()) -> list[NodeRow]:
+    """All nodes of the system, or those of these names. Raises ``SchedulerError`` for an unknown name."""
     client = client_for(account)
-    rows: list[NodeRow] = _rest.get(
-        ("nodes", account.pk), lambda: client.run(client.scheduler.node_rows())
-    )
-    return rows
+    rows = _rows(account, "nodes", client.scheduler.node_rows(), names)
+    known = {row.name for row in rows}
+    for name in names:
+        if name not in known:
+            raise SchedulerError(f"Node {name} not found")
+    return [row for row in rows if not names or row.name in names]
 
 
-def partitions(account: SystemAccount) -> list[PartitionRow]:
-    """All partitions of the system."""
+def partitions(account: SystemAccount, names: Collection[str] = ()) -> list[PartitionRow]:
+    """All partitions of the system, or those of these names; unknown names are left out."""
     client = client_for(account)
-    rows: list[PartitionRow] = _rest.get(
-        ("partitions", account.pk), lambda: client.run(client.scheduler.partition_rows())
-    )
-    return rows
+    rows = _rows(account, "partitions", client.scheduler.partition_rows(), names)
+    return [row for row in rows if not names or row.name in names]
 
 
-def reservations(account: SystemAccount, *, now: bool = False) -> list[ReservationRow]:
-    """All reservations of the system; ``now`` asks anew. None where the scheduler knows no reservations."""
+def reservations(
+    account: SystemAccount, names: Collection[str] = (), *, anew: bool = False
+) -> list[ReservationRow]:
+    """All reservations of the system, or those of these names; ``anew`` takes no answer that others had.
+
+    None where the scheduler knows no reservations.
+    """
     client = client_for(account)
     if "reservations" not in client.scheduler.capabilities:
         return []
-    rows: list[ReservationRow] = _rest.get(
-        ("reservations", account.pk),
-        lambda: client.run(client.scheduler.reservation_rows()),
-        since=_rest.now() if now else float("-inf"),
-    )
-    return rows
+    rows = _rows(account, "reservations", client.scheduler.reservation_rows(), names, anew=anew)
+    return [row for row in rows if not names or row.name in names]
 
 
 def only_own(person: User, account: SystemAccount, rows: Sequence[R]) -> list[R]:
@@ -143,65 +150,54 @@ def only_own(person: User, account: SystemAccount, rows: Sequence[R]) -> list[R]
 # --- ending jobs ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Which ids are already dealt with (id -> what to say, whether it is taken) and which Slurm is to end."""
-
-    said: dict[str, tuple[bool, str]]
-    direct: tuple[str, ...]
-
-
 def begin_ending(
     person: User, account: SystemAccount, ids: Sequence[str], address: str | None = None
-) -> Ending:
-    """Jobs that are runs of the history: their cancellation is recorded and passed on by the engine.
+) -> list[str]:
+    """Record the wish for those jobs that are runs of the history; the ids that the person may not end.
 
-    All others are left for ``end_directly``; on an account for everybody there are none. Raises
-    ``SchedulerError`` for what is no job id. Writes to the database.
+    Raises ``SchedulerError`` for what is no job id. Writes to the database.
     """
     for job_id in ids:
         if not job_ids.PLAIN.fullmatch(job_id):
             raise SchedulerError(f"scancel: error: Invalid job id {job_id}")
     runs = _open_runs(account, {job_ids.base_of(job_id) for job_id in ids})
-    said: dict[str, tuple[bool, str]] = {}
+    forbidden = []
     for job_id in ids:
         run = runs.get(job_ids.base_of(job_id))
         if run is None:
             if is_shared(account):
-                said[job_id] = (False, NOT_YOURS)
-            continue
-        if run.job_id != job_id and run.submitter_id == person.pk:
-            continue  # one task of an array: the run goes on
-        try:
+                forbidden.append(job_id)
+        elif not may_cancel(person, run):
+            forbidden.append(job_id)
+        elif run.job_id == job_id:  # else one task of an array: the run goes on
             cancellation.request_cancel(run=run, user=person, address=address)
-            said[job_id] = (True, f"scancel: Terminating job {job_id}")
-        except NotAllowed:
-            said[job_id] = (False, NOT_YOURS)
-    if said:
-        changed(account)
-    return Ending(said, tuple(job_id for job_id in ids if job_id not in said))
+    return forbidden
 
 
-def end_directly(account: SystemAccount, ending: Ending) -> str:
-    """Let the scheduler end the rest; what it said, a line a job. Raises ``SchedulerError`` if any was refused."""
-    said = dict(ending.said)
-    if ending.direct:
+def end(account: SystemAccount, ids: Sequence[str], forbidden: Collection[str] = ()) -> str:
+    """Let the scheduler end the jobs but the forbidden ones; what it said, a line each.
+
+    At once, for a client waits; where the engine asks as well, the second request finds a job that is over.
+    Raises ``SchedulerError`` with the text if any was refused.
+    """
+    said = dict.fromkeys(forbidden, (False, NOT_YOURS))
+    if asked := [job_id for job_id in ids if job_id not in said]:
         client = client_for(account)
-        answers = client.run(client.scheduler.end_jobs(ending.direct))
+        answers = client.run(client.scheduler.end_jobs(asked))
         changed(account)
-        said |= {job_id: (a.is_taken, _line(job_id, a.text)) for job_id, a in answers.items()}
-    text = "\n".join(dict.fromkeys(line for _, line in said.values()))
+        said |= {job_id: (a.is_taken, _line(job_id, a)) for job_id, a in answers.items()}
+    text = "\n".join(dict.fromkeys(said[job_id][1] for job_id in ids))
     if not all(taken for taken, _ in said.values()):
         raise SchedulerError(text)
     return text
 
 
-def _line(job_id: str, text: str) -> str:
-    if "ermission denied" in text:
+def _line(job_id: str, answer: EndAnswer) -> str:
+    if answer.is_taken:
+        return f"scancel: Terminating job {job_id}"
+    if "ermission denied" in answer.text:
         return NOT_YOURS
-    if text.startswith("scancel:"):
-        return text
-    return f"scancel: error: Kill job error on job id {job_id}: {text}"
+    return f"scancel: error: Kill job error on job id {job_id}: {answer.text}"
 
 
 # --- inner works ------------------------------------------------------------------------------
@@ -216,6 +212,24 @@ def _queue(account: SystemAccount, everybody: bool, since: float = float("-inf")
         stamp=_stamp(account),
         since=since,
     )
+    return rows
+
+
+def _rows(
+    account: SystemAccount,
+    kind: str,
+    command: Command[list[N]],
+    names: Collection[str],
+    *,
+    anew: bool = False,
+) -> list[N]:
+    begun = _rest.now()
+    key = (kind, account.pk)
+    client = client_for(account)
+    since = begun if anew else float("-inf")
+    rows: list[N] = _rest.get(key, lambda: client.run(command), since=since)
+    if not anew and not set(names) <= {row.name for row in rows}:  # perhaps made since
+        rows = _rest.get(key, lambda: client.run(command), since=begun)
     return rows
 
 
