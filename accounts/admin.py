@@ -1,4 +1,4 @@
-"""Labs with their members, credentials (written, never shown), tokens (to revoke)."""
+"""Labs with their members, credentials (written, never shown), tokens and OAuth clients (to revoke)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from oauth2_provider import admin as toolkit
 
-from accounts.models import ApiToken, Credential, Lab, Membership
+from accounts.models import ApiToken, Credential, Lab, Membership, OAuthClient
 from hpc.errors import AuthenticationFailed
 from hpc.transports.credentials import KeyCredential
 
@@ -44,7 +45,9 @@ class CredentialForm(forms.ModelForm):
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "autocomplete": "off", "spellcheck": "false"}),
-        help_text=_("OpenSSH or PEM text. What is stored is never shown; left empty, it stays as it is."),
+        help_text=_(
+            "OpenSSH or PEM text. What is stored is never shown; left empty, it stays as it is."
+        ),
     )
     new_passphrase = forms.CharField(
         label=_("Passphrase of the key"),
@@ -65,7 +68,9 @@ class CredentialForm(forms.ModelForm):
             if self.instance.pk is None:
                 self.add_error("new_secret", _("A private key is needed."))
             if values.get("new_passphrase"):
-                self.add_error("new_passphrase", _("Give the key again together with its passphrase."))
+                self.add_error(
+                    "new_passphrase", _("Give the key again together with its passphrase.")
+                )
             return values
         try:
             key = KeyCredential("any", secret, values.get("new_passphrase") or None).login_key()
@@ -107,4 +112,32 @@ class ApiTokenAdmin(admin.ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        return False
+
+
+# Its own pages would offer grants that there are not, and tables that stay empty.
+for model in (
+    toolkit.application_model,
+    toolkit.access_token_model,
+    toolkit.grant_model,
+    toolkit.id_token_model,
+    toolkit.refresh_token_model,
+):
+    admin.site.unregister(model)
+
+
+@admin.register(OAuthClient)
+class OAuthClientAdmin(admin.ModelAdmin):
+    """OAuth clients: seen by their id, revoked by deleting. People and the site file make them."""
+
+    list_display = ("client_id", "name", "user", "scopes", "created", "last_used_at")
+    search_fields = ("client_id", "name", "user__username")
+    list_select_related = ("user",)
+    view_on_site = False
+    fields = ("client_id", "name", "user", "scopes", "created", "last_used_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: OAuthClient | None = None) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""People: labs and their roles, access tokens, and the credentials that log in to systems."""
+"""People: labs and their roles, access tokens, OAuth clients, and the credentials for systems."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from oauth2_provider.models import AbstractApplication
 
 from accounts.encryption import EncryptedTextField
 
 TOKEN_PREFIX = "cto_"  # noqa: S105  a public prefix, so that secret scanners recognise a leaked token
 slug_validator = RegexValidator(
     r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
-    _("Use lower-case letters, digits, dot, dash and underscore, beginning and ending with a letter or digit."),
+    _(
+        "Use lower-case letters, digits, dot, dash and underscore, beginning and ending with a letter or digit."
+    ),
 )
 
 
@@ -104,6 +107,27 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}…)"
+
+
+class OAuthClient(AbstractApplication):
+    """A program that asks ``/o/token/`` for access tokens with its own id and secret, in its owner's name.
+
+    Only client credentials; what the base class has for other grants stays unused. ``client_secret`` is a
+    password hash. ``scopes`` are those that its tokens may have.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="oauth_clients"
+    )
+    scopes = models.JSONField(default=list)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["client_id"]
+        verbose_name = _("OAuth client")
+
+    def __str__(self) -> str:
+        return self.client_id
 
 
 class CredentialKind(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Checking a user name and password at the cost of one look-up, once they were found right.
+"""Checking a user name and password, or a program's secret, at the cost of one look-up once found right.
 
 A password hash is slow on purpose (32 ms), far too slow for every request of a script. A pair that was
 found right is therefore remembered in this process, as an HMAC under a random key of the process that
@@ -15,6 +15,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import lru_cache
 
@@ -43,13 +44,41 @@ def check(username: str, password: str, address: str) -> User | None:
     ``throttle.Throttled`` when the password was not even looked at.
     """
     user = _find(username)
-    stored = user.password if user else _decoy()
-    key = _key(username, password, stored)
+
+    def fits(stored: str) -> str | None:
+        right = (user or User(password=stored)).check_password(password)
+        # which may have renewed the stored hash
+        return user.password if right and user else None
+
+    right = holds(
+        name=username,
+        secret=password,
+        stored=user.password if user else None,
+        address=address,
+        fits=fits,
+    )
+    return user if right and user and user.is_active else None
+
+
+def holds(
+    *, name: str, secret: str, stored: str | None, address: str, fits: Callable[[str], str | None]
+) -> bool:
+    """Whether ``secret`` is that of ``name``, whose stored hash is ``stored`` (None: there is no such name).
+
+    ``fits`` does the hashing where it is needed: it gets the stored hash, or one that nothing opens, and
+    returns the hash that is stored from then on, or None for a wrong secret. Raises
+    ``throttle.Throttled`` when it was not even asked.
+    """
+    expected = _decoy() if stored is None else stored
+    key = _key(name, secret, expected)
     if _is_remembered(key):
-        return user if user and user.is_active else None
-    if not _fly(key, username, password, address, user):
-        return None
-    return user if user and user.is_active else None
+        return True
+
+    def hashed() -> str | None:
+        found = _hash(name, secret, address, lambda: fits(expected))
+        return None if stored is None else found
+
+    return _fly(key, name, secret, hashed)
 
 
 def forget_all() -> None:
@@ -100,7 +129,7 @@ def _remember(key: bytes) -> None:
             _until.popitem(last=False)
 
 
-def _fly(key: bytes, username: str, password: str, address: str, user: User | None) -> bool:
+def _fly(key: bytes, name: str, secret: str, hashed: Callable[[], str | None]) -> bool:
     """Hash once for all requests that bring the same pair at the same time."""
     with _lock:
         flight = _flights.get(key)
@@ -110,32 +139,31 @@ def _fly(key: bytes, username: str, password: str, address: str, user: User | No
     if not mine:
         return flight.result()
     try:
-        result = _hash(username, password, address, user)
+        stored = hashed()
     except BaseException as error:
         flight.set_exception(error)
         raise
     else:
-        if result and user:
-            # check_password may have renewed the stored hash
-            _remember(_key(username, password, user.password))
-        flight.set_result(result)
-        return result
+        if stored is not None:
+            _remember(_key(name, secret, stored))
+        flight.set_result(stored is not None)
+        return stored is not None
     finally:
         with _lock:
             _flights.pop(key, None)
 
 
-def _hash(username: str, password: str, address: str, user: User | None) -> bool:
-    throttle.check(username, address)
+def _hash(name: str, secret: str, address: str, fits: Callable[[], str | None]) -> str | None:
+    throttle.check(name, address)
     if not _turns.acquire(timeout=WAIT):
         raise throttle.Throttled(int(WAIT))
     try:
-        throttle.reserve(username, address)
-        if len(password) > MAX_LENGTH:
-            return False
-        right = (user or User(password=_decoy())).check_password(password) and user is not None
+        throttle.reserve(name, address)
+        if len(secret) > MAX_LENGTH:
+            return None
+        stored = fits()
     finally:
         _turns.release()
-    if right:
-        throttle.refund(username, address)
-    return right
+    if stored is not None:
+        throttle.refund(name, address)
+    return stored

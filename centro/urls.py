@@ -27,6 +27,7 @@ urlpatterns = [
     path("api/v1/", include("api.v1.urls")),
     path("firecrest/v1", NowhereView.as_view(), name="firecrest-root"),
     path("firecrest/v1/", include("api.firecrest.urls")),
+    path("o/", include("api.oauth")),
     path("accounts/", include("accounts.urls")),
     path("", include("pipeline_management.urls")),
 ]

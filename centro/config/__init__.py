@@ -6,7 +6,7 @@ is one line per fault that names the key and says what was expected.
 """
 
 from centro.config.derived import Config
-from centro.config.model import Database, Email
 from centro.config.reader import ConfigError, load
+from centro.config.sections import Database, Email
 
 __all__ = ["Config", "ConfigError", "Database", "Email", "load"]

@@ -8,91 +8,18 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from cryptography.fernet import Fernet
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator
+
+from centro.config.sections import Database, Email, Oidc, Section
 
 ROOT = Path(__file__).resolve().parents[2]
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
-
-
-class Section(BaseModel):
-    """Base of all declarations: exact types, no unknown keys, no changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Database(Section):
-    """Where rows are kept: one SQLite file, or a MariaDB or MySQL server."""
-
-    engine: Literal["sqlite", "mysql"] = Field(
-        "sqlite", description="`sqlite` or `mysql` (MariaDB)"
-    )
-    path: Path | None = Field(
-        None,
-        description="SQLite only: the database file; default `centro.sqlite3` in the state directory",
-    )
-    name: str | None = Field(None, min_length=1, description="MariaDB only: database name")
-    user: str | None = Field(None, min_length=1, description="MariaDB only: user")
-    password: str | None = Field(
-        None, description="MariaDB only: password", json_schema_extra={"secret": True}
-    )
-    host: str | None = Field(
-        None,
-        min_length=1,
-        description="MariaDB only: host name, or the path of a Unix socket; default `127.0.0.1`",
-    )
-    port: int | None = Field(None, ge=1, le=65_535, description="MariaDB only: port; default 3306")
-
-    @model_validator(mode="after")
-    def _fields_fit_engine(self) -> Self:
-        if self.engine == "mysql":
-            missing = [key for key in ("name", "user") if not getattr(self, key)]
-            if missing:
-                raise ValueError(f"engine 'mysql' also needs {' and '.join(missing)}")
-            if self.path is not None:
-                raise ValueError(
-                    "'path' belongs to engine 'sqlite'; remove it or change the engine"
-                )
-            return self
-        extra = [
-            k for k in ("name", "user", "password", "host", "port") if getattr(self, k) is not None
-        ]
-        if extra:
-            raise ValueError(
-                f"engine 'sqlite' takes only 'path', not {', '.join(extra)}; did you mean engine 'mysql'?"
-            )
-        return self
-
-
-class Email(Section):
-    """Outgoing mail. Without a host, mail is written to the log instead of being sent."""
-
-    host: str | None = Field(
-        None, min_length=1, description="SMTP server; without it mail goes to the log"
-    )
-    port: int = Field(25, ge=1, le=65_535, description="SMTP port")
-    user: str | None = Field(
-        None, min_length=1, description="SMTP user, if the server asks for one"
-    )
-    password: str | None = Field(
-        None, description="SMTP password", json_schema_extra={"secret": True}
-    )
-    security: Literal["none", "starttls", "tls"] = Field(
-        "none", description="`none`, `starttls` (usually port 587) or `tls` (usually port 465)"
-    )
-    sender: str = Field(
-        "centro@localhost",
-        pattern=r"^[^@\s]+@[^@\s]+$",
-        description="From address of everything sent",
-    )
-    admins: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = Field(
-        [], description="who gets a mail when the web server answers 500"
-    )
 
 
 class Declarations(Section):
@@ -148,6 +75,10 @@ class Declarations(Section):
         "INFO", description="least severe log line"
     )
     email: Email = Field(Email(), description="outgoing mail")
+    oidc: Oidc = Field(Oidc(), description="outer issuer of access tokens, such as Keycloak")
+    oauth_token_seconds: int = Field(
+        3600, ge=60, le=86_400, description="how long an access token of `/o/token/` is valid"
+    )
     admin_password: str | None = Field(
         None,
         min_length=8,

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from centro.config.derived import Config
-from centro.config.model import ROOT, Database, Email, Section
+from centro.config.model import ROOT
+from centro.config.sections import Database, Email, Oidc, Section
 
 PREFIX = "CENTRO_"
 SECRETS_VARIABLE = "CENTRO_SECRETS"
@@ -27,7 +28,7 @@ SCRIPT_VARIABLES = {
 }
 # Belong to the test lab, not to an installation.
 FOREIGN_PREFIXES = ("CENTRO_LAB_", "CENTRO_TEST_")
-SECTIONS: dict[str, type[Section]] = {"email": Email}
+SECTIONS: dict[str, type[Section]] = {"email": Email, "oidc": Oidc}
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 

@@ -12,13 +12,14 @@ from annotated_types import Ge, Le, MinLen
 from pydantic.fields import FieldInfo
 
 from centro.config.derived import Config
-from centro.config.model import ROOT, Database, Section
+from centro.config.model import ROOT
 from centro.config.reader import (
     DATABASE_VARIABLE,
     SCRIPT_VARIABLES,
     SECTIONS,
     environment_names,
 )
+from centro.config.sections import Database, Section
 
 INTRODUCTION = """\
 # Configuration

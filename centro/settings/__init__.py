@@ -9,4 +9,5 @@ from centro.settings.celery import *  # noqa: F403
 from centro.settings.database import *  # noqa: F403
 from centro.settings.interface import *  # noqa: F403
 from centro.settings.logging import *  # noqa: F403
+from centro.settings.oauth import *  # noqa: F403
 from centro.settings.security import *  # noqa: F403

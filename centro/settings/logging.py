@@ -25,6 +25,8 @@ LOGGING = {
         },
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "paramiko": {"level": "WARNING"},
+        # Its debugging lines hold whole access tokens.
+        "oauthlib": {"level": "INFO"},
         "celery": {"level": config.log_level},
         # A line per started and ended task would be several a second.
         "celery.app.trace": {"level": "WARNING"},

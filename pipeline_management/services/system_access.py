@@ -52,6 +52,17 @@ def accounts_of(user: User) -> list[SystemAccount]:
     return sorted(best.values(), key=lambda account: account.system.name)
 
 
+def name_on_systems(user: User) -> str:
+    """What the person is called on the systems, where that is one name; else the name in Centro.
+
+    Accounts of the person's own count before those for everybody. One query.
+    """
+    accounts = accounts_of(user)
+    own = {account.username for account in accounts if not is_shared(account)}
+    names = own or {account.username for account in accounts}
+    return names.pop() if len(names) == 1 else user.get_username()
+
+
 def find(user: User, name: str) -> Access:
     """The person's way to the system of this name for files and jobs of his own making. One or two queries."""
     rows = candidates(user).select_related("credential").filter(system__name=name)

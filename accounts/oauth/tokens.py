@@ -1,0 +1,178 @@
+"""Making and checking access tokens: JSON Web Tokens (RFC 7519) in the profile of RFC 9068."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from accounts.models import OAuthClient
+from accounts.oauth import outer
+from accounts.oauth.errors import ExpiredToken, TokenError, UnreadableToken
+from accounts.oauth.keys import ALGORITHM, signing_key
+
+MAX_LENGTH = 8192
+_REQUIRED = ["iss", "aud", "exp", "iat", "azp", "scope", "client_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """What a valid token says besides its person: ``expires_at`` is an aware time in UTC.
+
+    ``client`` is the id of the program that got it, in its issuer's words.
+    """
+
+    issuer: str
+    client: str
+    scopes: frozenset[str]
+    expires_at: datetime
+
+
+def issue(client: OAuthClient, *, username: str, scopes: Iterable[str], seconds: int) -> str:
+    """A signed token of the client for its owner, valid from now for that many seconds.
+
+    ``username`` is what programs show to people (``preferred_username``); who the person is follows from
+    the client.
+    """
+    now, key = int(time.time()), signing_key()
+    claims = {
+        "iss": settings.CENTRO_TOKEN_ISSUER,
+        "aud": settings.CENTRO_TOKEN_AUDIENCE,
+        "sub": client.client_id,
+        "azp": client.client_id,
+        "client_id": client.client_id,
+        "client_key": _client_key(client),
+        "preferred_username": username,
+        "scope": " ".join(scopes),
+        "iat": now,
+        "exp": now + seconds,
+        "jti": uuid.uuid4().hex,
+    }
+    return jwt.encode(
+        claims, key.private, algorithm=ALGORITHM, headers={"kid": key.id, "typ": "at+jwt"}
+    )
+
+
+def verify(text: str) -> tuple[User, TokenInfo]:
+    """The active person and what else the token says. One query.
+
+    Tokens with the id of Centro's own key are checked with that, all others with the outer issuer's.
+    Raises ``TokenError`` and ``IssuerUnreachable``.
+    """
+    if len(text) > MAX_LENGTH:
+        raise UnreadableToken("The token is too long.")
+    try:
+        header = jwt.get_unverified_header(text)
+    # ValueError: not ASCII; RecursionError: brackets within brackets
+    except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
+        raise UnreadableToken("The token cannot be read.") from error
+    if header.get("kid") == signing_key().id:
+        return _own(text)
+    if settings.CENTRO_OIDC.issuer is None:
+        raise TokenError("The token is not signed by a key of this portal.")
+    return _outer(text, header)
+
+
+def _own(text: str) -> tuple[User, TokenInfo]:
+    claims = _decode(
+        text,
+        key=signing_key().public,
+        algorithms=[ALGORITHM],
+        audience=settings.CENTRO_TOKEN_AUDIENCE,
+        issuer=settings.CENTRO_TOKEN_ISSUER,
+        # Several machines may issue and check, and their clocks need not agree to the second.
+        options={"require": _REQUIRED, "verify_iat": False},
+    )
+    client = OAuthClient.objects.select_related("user").filter(client_id=claims["azp"]).first()
+    if client is None or claims["client_key"] != _client_key(client):
+        raise TokenError("The client of the token was deleted or has a new secret.")
+    if not client.user.is_active:
+        raise TokenError("The owner of the token's client may not log in.")
+    return client.user, TokenInfo(
+        issuer=claims["iss"],
+        client=client.client_id,
+        scopes=_scopes(claims) & frozenset(client.scopes),
+        expires_at=_moment(claims["exp"]),
+    )
+
+
+def _outer(text: str, header: dict[str, Any]) -> tuple[User, TokenInfo]:
+    wanted = settings.CENTRO_OIDC
+    algorithm = header.get("alg")
+    if algorithm not in wanted.algorithms:
+        raise TokenError("The token is signed by an algorithm that is not accepted.")
+    claims = _decode(
+        text,
+        key=outer.key(header.get("kid"), algorithm),
+        algorithms=[algorithm],
+        audience=wanted.audience,
+        issuer=wanted.issuer,
+        leeway=10,  # seconds by which the issuer's clock may differ
+        options={"require": ["iss", "aud", "exp"]},
+    )
+    name = claims.get(wanted.username_claim)
+    if not isinstance(name, str) or not name:
+        raise TokenError(f"The token has no claim “{wanted.username_claim}” with a user name.")
+    user = User.objects.filter(username=name[:151]).first()
+    # MariaDB compares names without case; a name is the same one everywhere.
+    if user is None or user.username != name:
+        raise TokenError("The person that the token names is not known here.")
+    if not user.is_active:
+        raise TokenError("The person that the token names may not log in.")
+    return user, TokenInfo(
+        issuer=claims["iss"],
+        client=str(claims.get("azp") or claims.get("client_id") or ""),
+        scopes=_scopes(claims),
+        expires_at=_moment(claims["exp"]),
+    )
+
+
+_REASONS: tuple[tuple[type[jwt.InvalidTokenError], type[TokenError], str], ...] = (
+    (jwt.ExpiredSignatureError, ExpiredToken, "The token has expired."),
+    (jwt.ImmatureSignatureError, TokenError, "The token is not valid yet."),
+    (jwt.InvalidSignatureError, TokenError, "The signature of the token is wrong."),
+    (jwt.InvalidAudienceError, TokenError, "The token is not meant for this portal (audience)."),
+    (jwt.InvalidIssuerError, TokenError, "The token comes from another issuer."),
+    (jwt.MissingRequiredClaimError, TokenError, "The token lacks a claim that is needed."),
+    (jwt.InvalidAlgorithmError, TokenError, "The token is signed by an algorithm that is not accepted."),
+    (jwt.DecodeError, UnreadableToken, "The token cannot be read."),
+)  # fmt: skip
+
+
+def _decode(text: str, **options: Any) -> dict[str, Any]:
+    try:
+        claims: dict[str, Any] = jwt.decode(text, **options)
+    except jwt.InvalidTokenError as error:
+        for kind, becomes, sentence in _REASONS:
+            if isinstance(error, kind):
+                raise becomes(sentence) from error
+        raise TokenError("The token is not acceptable.") from error
+    except RecursionError as error:
+        raise UnreadableToken("The token cannot be read.") from error
+    return claims
+
+
+def _client_key(client: OAuthClient) -> str:
+    """Changes with the client's secret and owner, so that older tokens end; tells nothing of the secret."""
+    text = f"centro client key {client.user_id} {client.client_secret}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _moment(seconds: float) -> datetime:
+    """A time of day from a claim, which need not be one of this age."""
+    return datetime.fromtimestamp(max(0, min(int(seconds), 2**32)), UTC)
+
+
+def _scopes(claims: dict[str, Any]) -> frozenset[str]:
+    found = claims.get("scope")
+    if isinstance(found, str):
+        return frozenset(found.split())
+    return frozenset(entry for entry in found or () if isinstance(entry, str))

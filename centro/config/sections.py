@@ -1,0 +1,141 @@
+"""The parts of the configuration that have keys of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+# Only signatures that need a secret of the issuer's to be made. With HS256 everybody who knows the
+# public key could sign; "none" is no signature.
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]
+
+
+class Section(BaseModel):
+    """Base of all declarations: exact types, no unknown keys, no changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Database(Section):
+    """Where rows are kept: one SQLite file, or a MariaDB or MySQL server."""
+
+    engine: Literal["sqlite", "mysql"] = Field(
+        "sqlite", description="`sqlite` or `mysql` (MariaDB)"
+    )
+    path: Path | None = Field(
+        None,
+        description="SQLite only: the database file; default `centro.sqlite3` in the state directory",
+    )
+    name: str | None = Field(None, min_length=1, description="MariaDB only: database name")
+    user: str | None = Field(None, min_length=1, description="MariaDB only: user")
+    password: str | None = Field(
+        None, description="MariaDB only: password", json_schema_extra={"secret": True}
+    )
+    host: str | None = Field(
+        None,
+        min_length=1,
+        description="MariaDB only: host name, or the path of a Unix socket; default `127.0.0.1`",
+    )
+    port: int | None = Field(None, ge=1, le=65_535, description="MariaDB only: port; default 3306")
+
+    @model_validator(mode="after")
+    def _fields_fit_engine(self) -> Self:
+        if self.engine == "mysql":
+            missing = [key for key in ("name", "user") if not getattr(self, key)]
+            if missing:
+                raise ValueError(f"engine 'mysql' also needs {' and '.join(missing)}")
+            if self.path is not None:
+                raise ValueError(
+                    "'path' belongs to engine 'sqlite'; remove it or change the engine"
+                )
+            return self
+        extra = [
+            k for k in ("name", "user", "password", "host", "port") if getattr(self, k) is not None
+        ]
+        if extra:
+            raise ValueError(
+                f"engine 'sqlite' takes only 'path', not {', '.join(extra)}; did you mean engine 'mysql'?"
+            )
+        return self
+
+
+class Email(Section):
+    """Outgoing mail. Without a host, mail is written to the log instead of being sent."""
+
+    host: str | None = Field(
+        None, min_length=1, description="SMTP server; without it mail goes to the log"
+    )
+    port: int = Field(25, ge=1, le=65_535, description="SMTP port")
+    user: str | None = Field(
+        None, min_length=1, description="SMTP user, if the server asks for one"
+    )
+    password: str | None = Field(
+        None, description="SMTP password", json_schema_extra={"secret": True}
+    )
+    security: Literal["none", "starttls", "tls"] = Field(
+        "none", description="`none`, `starttls` (usually port 587) or `tls` (usually port 465)"
+    )
+    sender: str = Field(
+        "centro@localhost",
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="From address of everything sent",
+    )
+    admins: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]] = Field(
+        [], description="who gets a mail when the web server answers 500"
+    )
+
+
+class Oidc(Section):
+    """An OpenID Connect issuer, such as Keycloak, whose access tokens `/firecrest/v1/` accepts too."""
+
+    issuer: str | None = Field(
+        None,
+        description="the `iss` of its tokens, e.g. `https://login.example.org/realms/hpc`; "
+        "without it only Centro's own tokens are accepted",
+    )
+    audience: str | None = Field(
+        None, min_length=1, description="what the `aud` of its tokens must contain"
+    )
+    algorithms: Annotated[list[Algorithm], Field(min_length=1)] = Field(
+        ["RS256"], description="signature algorithms that are accepted; never `none` or HS256"
+    )
+    jwks_url: str | None = Field(
+        None,
+        description="where its public keys are, e.g. "
+        "`https://login.example.org/realms/hpc/protocol/openid-connect/certs`",
+    )
+    username_claim: str = Field(
+        "preferred_username",
+        min_length=1,
+        description="the claim that holds the person's Centro user name",
+    )
+
+    @field_validator("issuer", "jwks_url")
+    @classmethod
+    def _safe_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise ValueError("expected an address such as https://login.example.org/realms/hpc")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError(
+                "must be https, or whoever is on the way can make tokens; http is for loopback only"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> Self:
+        needed = ("issuer", "audience", "jwks_url")
+        missing = [name for name in needed if getattr(self, name) is None]
+        if missing and len(missing) < len(needed):
+            raise ValueError(
+                f"issuer, audience and jwks_url belong together; missing: {missing[0]}"
+            )
+        return self
