@@ -17,8 +17,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from api.authentication import TokenAuthentication
 from api.firecrest import errors, machines, refusals
+from api.firecrest.authentication import BearerAuthentication
 from api.firecrest.errors import Refusal, Service
 from api.firecrest.fields import Fields
 from api.firecrest.gate import Gate
@@ -59,7 +59,7 @@ class FirecrestView(APIView):
     """Whether a missing ``X-Machine-Name`` is told as ``error`` beside the description."""
     too_large: ClassVar[str] = "Failed to upload file. The file is over {bytes} bytes"
 
-    authentication_classes = [TokenAuthentication]
+    authentication_classes = [BearerAuthentication]
     permission_classes = [IsAuthenticated]
     parser_classes = [PlainFormParser, FormWithFilesParser]
     renderer_classes = [JSONRenderer]
@@ -110,7 +110,8 @@ class FirecrestView(APIView):
         return account
 
     def hand_over_place(self) -> Callable[[bool], None]:
-        """For answers that go on after the view: whoever gets this must call it at the end."""
+        """For work that goes on after the answer: whoever gets this must call it at the end, with whether
+        the system answered."""
         leave, self._leave = self._leave, None
         return leave or (lambda answered: None)
 

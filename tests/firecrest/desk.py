@@ -17,7 +17,8 @@ from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from accounts.models import Credential, CredentialKind
-from accounts.services import create_token
+from accounts.oauth import tokens
+from accounts.oauth.clients import create_client
 from pipeline_management.models import System
 from tests.factories import make_account, make_system, make_user
 from tests.hpc.servers import free_port
@@ -141,8 +142,14 @@ def build(lab: Lab) -> Desk:
     folder.chmod(0o755)
     desk = Desk(lab, alice, bob, folder, users[0])
     desk.give(folder)
-    desk.tokens = {user.username: create_token(user, "desk")[1] for user in (alice, bob)}
+    desk.tokens = {user.username: token_of(user) for user in (alice, bob)}
     return desk
+
+
+def token_of(user: User) -> str:
+    """An access token of a client of this person, as /o/token/ gives it."""
+    client, _ = create_client(user, f"desk of {user}")
+    return tokens.issue(client, username=user.username, scopes=["firecrest"], seconds=3600)
 
 
 def clear(desk: Desk) -> None:

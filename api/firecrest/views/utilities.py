@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from api.firecrest.views import utilities_change, utilities_look
+from api.firecrest.views import utilities_change, utilities_content, utilities_look
 
-urlpatterns = [*utilities_look.urlpatterns, *utilities_change.urlpatterns]
+urlpatterns = [
+    *utilities_look.urlpatterns,
+    *utilities_change.urlpatterns,
+    *utilities_content.urlpatterns,
+]
