@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hpc.commands import MIB, Command, CommandResult
@@ -12,8 +11,7 @@ from hpc.files.tool import INTERACTIVE, far_path, quick, refusal, script, tool, 
 MAX_LISTING = 64 * MIB
 
 _FIELDS = 7
-_NAMES = r"%P\0%M\0%u\0%g\0%T+\0%s\0%l\0"
-_IDS = r"%P\0%M\0%U\0%G\0%T+\0%s\0%l\0"
+_FORMAT = r"%P\0%M\0%U\0%G\0%T+\0%s\0%l\0"
 
 # find -L leaves out links that lead nowhere but to themselves: those are added as they are
 _FOLLOW = (
@@ -26,7 +24,7 @@ _HARMLESS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that trebles the time to make one, and there may be thousands
 class Entry:
     """One entry of a directory.
 
@@ -51,16 +49,15 @@ def listing(
     *,
     hidden: bool = False,
     recursive: bool = False,
-    numeric: bool = False,
     follow: bool = False,
     timeout: float = INTERACTIVE,
 ) -> Command[list[Entry]]:
     """What is in a directory, in the order of the names' bytes, without "." and "..".
 
     ``hidden``: also names that begin with a dot. ``recursive``: also what is in the directories below,
-    named ``sub/name``. ``numeric``: ids in place of the names of users and groups. ``follow``: describe
-    what links point to, where they point to something, and take a link for the path itself; without it
-    a link to a directory is one entry, as for ``ls -l``.
+    named ``sub/name``. ``follow``: describe what links point to, where they point to something, also where
+    the path itself is a link; without it a link to a directory is one entry, as for ``ls -l``.
+    Users and groups come as numbers; ``hpc.files.names.NameBook`` knows their names.
 
     The command raises ``FileMissing``, ``NotADirectory`` (on the way), ``ParentForbidden``,
     ``FileForbidden`` (a directory may not be read, in a recursive listing also one below).
@@ -69,38 +66,36 @@ def listing(
     tests: tuple[str, ...] = () if recursive else ("-maxdepth", "1")
     if recursive and not hidden:  # not to look into them at all: think of .git
         tests += ("(", "!", "-samefile", far, "-name", ".*", "-prune", ")", "-o")
-    output = _IDS if numeric else _NAMES
 
     def parse(result: CommandResult) -> list[Entry]:
         return _entries(path, result, hidden)
 
-    plain = ("find", far, *tests, "-printf", output)
-    argv = script("list", _FOLLOW, (far, output, *tests)) if follow else plain
+    plain = ("find", far, *tests, "-printf", _FORMAT)
+    argv = script("list", _FOLLOW, (far, _FORMAT, *tests)) if follow else plain
     if recursive:
         return tool(argv, parse, timeout=timeout, read_only=True, max_output=MAX_LISTING)
     return quick(argv, parse, timeout=timeout, max_output=MAX_LISTING)
 
 
 def _entries(path: str, result: CommandResult, hidden: bool) -> list[Entry]:
-    records = list(_records(result.stdout))
-    root = next((record for record in records if not record[0]), None)
+    fields = iter(result.stdout.decode("utf-8", "surrogateescape").split("\0"))
+    found = [
+        Entry(name, mode[0], target, user, group, mode[1:], f"{at[:10]}T{at[11:19]}", int(size))
+        for name, mode, user, group, at, size, target in zip(*[fields] * _FIELDS, strict=False)
+    ]
+    root = next((entry for entry in found if not entry.name), None)
     if root is None:
         raise refusal(path, result, {FileForbidden: ParentForbidden})
-    if root[1][:1] != b"d":
-        return [_entry((_bytes(path), *root[1:]))]
+    if root.kind != "d":
+        root.name = path
+        return [root]
     if result.exit_code != 0:
         _judge(path, result)
-    below = {record[0]: record for record in reversed(records) if record[0]}
+    below = {entry.name: entry for entry in reversed(found) if entry.name}
+    names = sorted(below, key=None if result.stdout.isascii() else _wire)
     if not hidden:
-        below = {
-            name: r for name, r in below.items() if not name.startswith(b".") and b"/." not in name
-        }
-    return [_entry(below[name]) for name in sorted(below)]
-
-
-def _records(output: bytes) -> Iterator[tuple[bytes, ...]]:
-    fields: Iterable[bytes] = iter(output.split(b"\0"))
-    return zip(*[fields] * _FIELDS, strict=False)
+        names = [name for name in names if name[0] != "." and "/." not in name]
+    return [below[name] for name in names]
 
 
 def _judge(path: str, result: CommandResult) -> None:
@@ -112,23 +107,5 @@ def _judge(path: str, result: CommandResult) -> None:
         raise refusal(path, result)
 
 
-def _entry(record: tuple[bytes, ...]) -> Entry:
-    name, mode, user, group, changed, size, target = (_text(field) for field in record)
-    return Entry(
-        name,
-        mode[0],
-        target,
-        user,
-        group,
-        mode[1:10],
-        f"{changed[:10]}T{changed[11:19]}",
-        int(size),
-    )
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _wire(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")

@@ -25,6 +25,7 @@ from hpc.files import listing as listings
 from hpc.files import status as states
 from hpc.files.identity import Identity
 from hpc.files.listing import Entry
+from hpc.files.names import NameBook
 from hpc.files.status import FileStatus
 from pipeline_management.models import SystemAccount
 from pipeline_management.services.clients import client_for, limits_of
@@ -32,6 +33,8 @@ from pipeline_management.services.file_audit import change, recorded
 
 _IN_MEMORY = MIB
 _CHUNK = 256 * 1024
+_books: dict[int, NameBook] = {}
+"""What this process knows of the names on each system, by the system's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +57,17 @@ def listing(
 ) -> list[Entry]:
     """What is in a directory, by name; a path that is none gives itself. See ``hpc.files.listing``.
 
+    ``numeric``: numbers in place of the names of users and groups.
     Raises ``FileMissing``, ``NotADirectory``, ``ParentForbidden``, ``FileForbidden``, ``OutputTooLarge``.
     """
-    command = listings.listing(
-        path,
-        hidden=hidden,
-        recursive=recursive,
-        numeric=numeric,
-        follow=follow,
-        timeout=_seconds(account),
+    seconds = _seconds(account)
+    client = client_for(account)
+    entries = client.run(
+        listings.listing(path, hidden=hidden, recursive=recursive, follow=follow, timeout=seconds)
     )
-    return client_for(account).run(command)
+    if not numeric:
+        _books.setdefault(account.system_id, NameBook()).name(entries, client.run)
+    return entries
 
 
 def status(account: SystemAccount, path: str, *, follow: bool = False) -> FileStatus:
