@@ -161,6 +161,7 @@ class TransportKind(models.TextChoices):
 
 class SchedulerKind(models.TextChoices):
     SLURM = "slurm", "Slurm"
+    PBS = "pbs", "PBS"
     LOCAL = "local", _("Plain processes")
 
 

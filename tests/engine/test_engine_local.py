@@ -25,6 +25,7 @@ from pipeline_management.services import (
     sweeps,
 )
 from pipeline_management.services.history import first_fault
+from tests.engine.steps import follow, new_run
 from tests.factories import make_account, make_lab, make_run, make_system, make_user
 
 pytestmark = pytest.mark.django_db
@@ -41,29 +42,6 @@ def account(tmp_path: Path, settings: LazySettings) -> SystemAccount:
 @pytest.fixture
 def run(account: SystemAccount, tmp_path: Path) -> Run:
     return new_run(account, tmp_path, "#!/bin/sh\necho hello\necho oops >&2\n")
-
-
-def new_run(account: SystemAccount, tmp_path: Path, script: str, **fields: object) -> Run:
-    made = make_run(account=account, script=script, **fields)
-    made.directory = str(tmp_path / "work with a blank" / str(made.pk))
-    made.save()
-    return made
-
-
-def follow(run: Run, *states: RunState, seconds: float = 20) -> Run:
-    """Do what worker and beat do until the run is in one of the states (default: over)."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        submission.submit_due(run.account_id)
-        cancellation.cancel_due(run.account_id)
-        polling.poll_account(run.account_id)
-        finishing.finish_due(run.account_id)
-        run.refresh_from_db()
-        if run.state in (states or [s for s in RunState if s.is_terminal]):
-            assert first_fault(run) == ""
-            return run
-        time.sleep(0.1)
-    raise AssertionError(f"{run.state} {run.reason_text} {run.attention_text} {list(run.events.values())}")
 
 
 def test_a_run_succeeds_and_keeps_its_logs(run: Run) -> None:

@@ -172,7 +172,7 @@ def test_a_system_is_made(site: Site, root: Client) -> None:
         ({"limits": '{"max_connections": 0}'}, "limits"),
         ({"poll_interval": "0"}, "poll_interval"),
         ({"name": "Upper Case"}, "name"),
-        ({"scheduler": "pbs"}, "scheduler"),
+        ({"scheduler": "lsf"}, "scheduler"),
         ({"filesystems": '[{"name": "HOME"}]'}, "filesystems"),
     ],
 )

@@ -54,9 +54,9 @@ BROKEN: list[tuple[Change, str, str]] = [
     (setting("systems.0.name", "My Cluster"), "systems[0].name", "lower-case letters"),
     (setting("systems.0.transport", "telnet"), "systems[0].transport", "'ssh' or 'local'"),
     (
-        setting("systems.0.scheduler", "pbs"),
+        setting("systems.0.scheduler", "lsf"),
         "systems[0].scheduler",
-        "'slurm' or 'local', found 'pbs'",
+        "'slurm', 'pbs' or 'local', found 'lsf'",
     ),
     (
         setting("systems.0.scheduler_options", {"dialect": "x"}),
