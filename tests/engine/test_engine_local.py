@@ -18,15 +18,13 @@ from pipeline_management.errors import NotAllowed
 from pipeline_management.models import Run, SystemAccount
 from pipeline_management.services import (
     cancellation,
-    finishing,
     logs,
     polling,
     submission,
     sweeps,
 )
-from pipeline_management.services.history import first_fault
 from tests.engine.steps import follow, new_run
-from tests.factories import make_account, make_lab, make_run, make_system, make_user
+from tests.factories import make_account, make_lab, make_system, make_user
 
 pytestmark = pytest.mark.django_db
 
