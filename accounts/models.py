@@ -113,13 +113,15 @@ class OAuthClient(AbstractApplication):
     """A program that asks ``/o/token/`` for access tokens with its own id and secret, in its owner's name.
 
     Only client credentials; what the base class has for other grants stays unused. ``client_secret`` is a
-    password hash. ``scopes`` are those that its tokens may have.
+    password hash. ``scopes`` are those that its tokens may have; ``from_site`` says
+    that the site file keeps it.
     """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="oauth_clients"
     )
     scopes = models.JSONField(default=list)
+    from_site = models.BooleanField(default=False, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:

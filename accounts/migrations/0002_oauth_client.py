@@ -141,6 +141,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("scopes", models.JSONField(default=list)),
+                ("from_site", models.BooleanField(default=False, editable=False)),
                 ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "user",

@@ -60,9 +60,12 @@ def fixed_values(scopes: Sequence[str]) -> dict[str, object]:
 
 
 def delete_client(*, user: User, pk: int, address: str | None = None) -> OAuthClient | None:
-    """Delete one of the person's own clients, with which its tokens end; None if he has no such client."""
+    """Delete one that the person made, with which its tokens end; None if he has no such client.
+
+    Those of the site file would come back with it.
+    """
     with transaction.atomic():
-        client = OAuthClient.objects.filter(user=user, pk=pk).first()
+        client = OAuthClient.objects.filter(user=user, pk=pk, from_site=False).first()
         if client is None:
             return None
         client.delete()

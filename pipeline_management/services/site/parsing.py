@@ -27,17 +27,12 @@ _TYPES = {
 def parse_site(source: Source) -> SiteFile | None:
     """The typed site file; None when there are faults, which are then noted in ``source``."""
     try:
-        site = SiteFile.model_validate(source.data)
+        return SiteFile.model_validate(source.data)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             location = _location(detail["loc"], source)
             source.complain(location, _sentence(detail, location))
         return None
-    if site.oauth_clients:
-        source.complain(
-            ("oauth_clients",), "there is no OAuth server in this version: remove the key"
-        )
-    return site
 
 
 def _location(parts: tuple[int | str, ...], source: Source) -> Location:

@@ -15,6 +15,7 @@ from pipeline_management.services.site.reading import Location, Source
 from pipeline_management.services.site.references import check_references
 from pipeline_management.services.site.schema import (
     LabPart,
+    OAuthClientPart,
     PipelinePart,
     SiteFile,
     SystemPart,
@@ -61,6 +62,14 @@ class PlannedVersion:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedClient:
+    """An OAuth client with its secret."""
+
+    part: OAuthClientPart
+    secret: str = field(repr=False)
+
+
 @dataclass(slots=True)
 class Plan:
     """A site file that can be written as it is."""
@@ -69,6 +78,7 @@ class Plan:
     users: list[PlannedUser] = field(default_factory=list)
     labs: list[LabPart] = field(default_factory=list)
     versions: list[PlannedVersion] = field(default_factory=list)
+    clients: list[PlannedClient] = field(default_factory=list)
 
 
 def make_plan(source: Source, site: SiteFile) -> Plan:
@@ -76,10 +86,10 @@ def make_plan(source: Source, site: SiteFile) -> Plan:
     check_references(source, site)
     plan = Plan(labs=site.labs)
     for number, system in enumerate(site.systems):
-        secret = None
+        login = None
         if system.credential:
-            secret = read_credential(source, ("systems", number, "credential"), system.credential)
-        plan.systems.append((system, secret))
+            login = read_credential(source, ("systems", number, "credential"), system.credential)
+        plan.systems.append((system, login))
     for number, user in enumerate(site.users):
         plan.users.append(_user(source, ("users", number), user))
     for number, pipeline in enumerate(site.pipelines):
@@ -87,6 +97,10 @@ def make_plan(source: Source, site: SiteFile) -> Plan:
         if version is not None:
             plan.versions.append(version)
             _check_unchanged(source, ("pipelines", number), version)
+    for number, client in enumerate(site.oauth_clients):
+        secret = read_secret(source, ("oauth_clients", number), client, "client_secret")
+        if secret is not None:
+            plan.clients.append(PlannedClient(client, secret))
     source.raise_faults()
     return plan
 

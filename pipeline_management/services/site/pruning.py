@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 
-from accounts.models import Credential, Lab, Membership
+from accounts.models import Credential, Lab, Membership, OAuthClient
 from pipeline_management.models import Pipeline, PipelineVersion, System, SystemAccount
 from pipeline_management.services.site.changes import Changes
 from pipeline_management.services.site.schema import SiteFile
@@ -15,8 +15,10 @@ _RUNS = "runs refer to it"
 def prune(site: SiteFile, changes: Changes) -> None:
     """Take away everything that the file does not name, in the order in which things depend on each other.
 
-    Administrators stay: the first one is made before there is a site file.
+    Administrators stay: the first one is made before there is a site file. So do OAuth clients that people
+    made themselves.
     """
+    _prune_clients(site, changes)
     _prune_versions(site, changes)
     _prune_accounts(site, changes)
     _prune_members(site, changes)
@@ -50,6 +52,13 @@ def _prune_versions(site: SiteFile, changes: Changes) -> None:
     for pipeline in Pipeline.objects.filter(versions__isnull=True):
         changes.note("removed", "pipeline", pipeline.name)
         pipeline.delete()
+
+
+def _prune_clients(site: SiteFile, changes: Changes) -> None:
+    named = [part.client_id for part in site.oauth_clients]
+    for client in OAuthClient.objects.filter(from_site=True).exclude(client_id__in=named):
+        changes.note("removed", "client", client.client_id)
+        client.delete()
 
 
 def _prune_accounts(site: SiteFile, changes: Changes) -> None:

@@ -25,9 +25,11 @@ def check_references(source: Source, site: SiteFile) -> None:
     _unique(source, "labs", "slug", (lab.slug for lab in site.labs))
     _unique(source, "labs", "name", (lab.name for lab in site.labs))
     _unique(source, "pipelines", "version", ((p.name, p.version) for p in site.pipelines))
+    _unique(source, "oauth_clients", "client_id", (c.client_id for c in site.oauth_clients))
     _check_accounts(source, site)
     _check_members(source, site)
     _check_pipelines(source, site)
+    _check_clients(source, site)
 
 
 def _unique(source: Source, section: str, key: str, names: Iterable[Hashable]) -> None:
@@ -73,10 +75,19 @@ def _check_accounts(source: Source, site: SiteFile) -> None:
                 source.complain((*here, "credential"), message)
 
 
+def _people(site: SiteFile) -> set[str]:
+    stored = User.objects.values_list("username", flat=True)
+    return {user.username for user in site.users} | set(stored)
+
+
+def _check_clients(source: Source, site: SiteFile) -> None:
+    people = _people(site)
+    for number, client in enumerate(site.oauth_clients):
+        _known(source, ("oauth_clients", number, "user"), client.user, people, "user")
+
+
 def _check_members(source: Source, site: SiteFile) -> None:
-    people = {user.username for user in site.users} | set(
-        User.objects.values_list("username", flat=True)
-    )
+    people = _people(site)
     slugs = {lab.slug: lab.name for lab in site.labs}
     names = {name: slug for name, slug in Lab.objects.values_list("name", "slug")}
     for number, lab in enumerate(site.labs):

@@ -156,7 +156,7 @@ class SystemPart(Part):
     ) = None
     port: Annotated[int, Field(ge=1, le=65535)] = 22
     host_keys: list[Annotated[str, AfterValidator(_host_key)]] = []
-    scheduler: Literal["slurm", "local"]
+    scheduler: Literal["slurm", "pbs", "local"]
     scheduler_options: dict[str, str | int] = {}
     workdir: Annotated[str, Field(max_length=500), AfterValidator(_workdir)]
     filesystems: list[Filesystem] = []
@@ -297,6 +297,30 @@ class PipelinePart(Part):
         return self
 
 
+class OAuthClientPart(Part):
+    """A program that gets access tokens in a person's name."""
+
+    client_id: Annotated[
+        str,
+        Field(max_length=255),
+        _form(r"[A-Za-z0-9][A-Za-z0-9._~@-]*", "letters, digits and . _ ~ @ -"),
+    ]
+    client_secret: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    client_secret_file: str | None = None
+    client_secret_env: str | None = None
+    user: str
+    scopes: Annotated[list[Literal["firecrest"]], Field(min_length=1, max_length=1)] = ["firecrest"]
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Self:
+        ways = ("client_secret", "client_secret_file", "client_secret_env")
+        if sum(getattr(self, name) is not None for name in ways) != 1:
+            raise ValueError(
+                "expected exactly one of client_secret, client_secret_file, client_secret_env"
+            )
+        return self
+
+
 class SiteFile(Part):
     """A whole site file."""
 
@@ -304,4 +328,4 @@ class SiteFile(Part):
     users: list[UserPart] = []
     labs: list[LabPart] = []
     pipelines: list[PipelinePart] = []
-    oauth_clients: list[Any] = []
+    oauth_clients: list[OAuthClientPart] = []

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.hashers import check_password
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import User
 
-from accounts.models import Credential, Lab, Membership
+from accounts.models import Credential, Lab, Membership, OAuthClient
+from accounts.oauth.clients import fixed_values
 from pipeline_management.choices import SchedulerKind, TransportKind
 from pipeline_management.models import (
     Pipeline,
@@ -21,7 +22,7 @@ from pipeline_management.models import (
     SystemAccount,
 )
 from pipeline_management.services.site.changes import Changes
-from pipeline_management.services.site.plan import Plan, PlannedUser, PlannedVersion
+from pipeline_management.services.site.plan import Plan, PlannedClient, PlannedUser, PlannedVersion
 from pipeline_management.services.site.references import shared_credential_name
 from pipeline_management.services.site.schema import LabPart, SystemPart
 from pipeline_management.services.site.secrets import Secret
@@ -37,6 +38,8 @@ def write_plan(plan: Plan, changes: Changes) -> None:
         _write_lab(lab, changes)
     for version in plan.versions:
         _write_version(version, changes)
+    for client in plan.clients:
+        _write_client(client, changes)
 
 
 def _write_system(part: SystemPart, secret: Secret | None, changes: Changes) -> None:
@@ -181,3 +184,16 @@ def _write_version(planned: PlannedVersion, changes: Changes) -> None:
                 version=version, system=System.objects.get(name=system), position=position
             )
         changes.amend("version", name, "systems")
+
+
+def _write_client(planned: PlannedClient, changes: Changes) -> None:
+    part = planned.part
+    values = fixed_values(part.scopes) | {
+        "user": User.objects.get(username=part.user),
+        "from_site": True,
+    }
+    stored = OAuthClient.objects.filter(client_id=part.client_id).first()
+    # As with passwords, a secret that still fits is left alone, and with it the tokens made with it.
+    if stored is None or not check_password(planned.secret, stored.client_secret):
+        values["client_secret"] = make_password(planned.secret)
+    changes.put(OAuthClient, "client", part.client_id, {"client_id": part.client_id}, values)
