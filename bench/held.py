@@ -33,10 +33,10 @@ class HeldJobs:
     def submit(cls, lab: Lab, number: int) -> HeldJobs:
         """``number`` jobs under the names of as many new runs; takes 5 to 10 ms a job."""
         from pipeline_management.models import SystemAccount
-        from pipeline_management.services.intake import _new_key  # the real form of a job name
+        from pipeline_management.services.intake import new_key  # the real form of a job name
 
         account = SystemAccount.objects.select_related("system").get(user__username="alice")
-        keys = [_new_key() for _ in range(number)]
+        keys = [new_key() for _ in range(number)]
         answer = subprocess.run(
             [*lab.sshd.client(account.username), SUBMIT], input="\n".join(keys), check=True,
             capture_output=True, text=True, timeout=120 + number / 20,

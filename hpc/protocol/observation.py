@@ -50,7 +50,7 @@ def observe(
             lines.append(f"R{UNIT}{root}")
         lines.append(f"{one.job_id}{UNIT}{one.run}{UNIT}{one.state}{UNIT}{one.reason}")
     lines.append("")
-    argv = ("/bin/sh", "-c", program("observe"), "centro-observe", nonce)
+    argv = ("/bin/sh", "-c", program("observe"), "centro-observe", nonce, scheduler.record_end)
     return Command(
         argv=(*argv, *scheduler.active_argv(user)),
         parse=lambda result: _parse(scheduler, result, nonce),

@@ -1,23 +1,30 @@
 # One look at the queue, and at the markers of every watched job that is not as it was.
 #
-# Arguments: NONCE and the command that lists the queue (fields separated by 0x1F: job id, state, name,
-# reason, …). Standard input: lines "R 0x1F ROOT" that set the directory of what follows, and "JOBID 0x1F
+# Arguments: NONCE, what ends each job of the list (or nothing, where a line break does) and the command that
+# lists the queue (fields separated by 0x1F: job id, state, name, reason, …). Standard input: lines "R 0x1F ROOT" that set the directory of what follows, and "JOBID 0x1F
 # RUN 0x1F STATE 0x1F REASON" as last seen. Output: the listed lines of watched jobs that changed, the line
 # "NONCE code", lines "M 0x1F RUN 0x1F STARTED 0x1F RESULT" of the jobs that changed or are not
-# listed, and the line "NONCE end". A watched job of which nothing is said is listed and as it was.
-nonce=$1; shift
+# listed, and the line "NONCE end". A watched job of which nothing is said is listed and as it was. The tasks
+# of an array ("40_3") and the parts of a heterogeneous job ("40+1") count as the job itself.
+nonce=$1 end=$2; shift 2
 exec 4<&0
-{ cat <&4; printf '%s\n' "$nonce"; "$@" </dev/null 4<&-; printf '%s %s\n' "$nonce" "$?"; } | awk -v nonce="$nonce" '
+{ cat <&4; printf '%s\n' "$nonce"; "$@" </dev/null 4<&-; printf '%s %s\n' "$nonce" "$?"; } | awk -v nonce="$nonce" -v end="$end" '
 BEGIN { FS = sprintf("%c", 31) }
 $0 == nonce { listing = 1; next }
 !listing && $1 == "R" { root = $2; next }
 !listing { run[$1] = $2; home[$1] = root; seen[$1] = $3 FS $4; next }
-index($0, nonce " ") == 1 { print; next }
-!($1 in run) { next }
+index($0, nonce " ") == 1 { if (held != "") print held; print; next }
+end != "" { # a name of several lines
+  if (held != "") $0 = held "\n" $0
+  if (substr($0, length($0)) != end) { held = $0; next }
+  held = ""
+}
+{ id = $1 }
+!(id in run) && !(sub(/[_+][0-9]+$/, "", id) && id in run) { next }
 {
-  listed[$1] = 1
+  listed[id] = 1
   reason = $4 == "None" ? "" : substr($4, 1, 200)
-  if (seen[$1] != $2 FS reason) { print; changed[$1] = 1 }
+  if (seen[id] != $2 FS reason) { print; changed[id] = 1 }
 }
 END {
   for (job in run) {

@@ -54,6 +54,8 @@ class Scheduler(ABC):
     capabilities: ClassVar[frozenset[str]] = frozenset()
     job_id_pattern: ClassVar[str]
     """Full-match regular expression (both Python and grep -E) of a job id as printed by the submit command."""
+    record_end: ClassVar[str] = ""
+    """What ends a job in the answer of ``active_argv``, before the line break; "" where each has one line."""
     job_id_variable: ClassVar[str]
     restart_variable: ClassVar[str]
     submit_errors: ClassVar[SubmitErrorPatterns]

@@ -51,6 +51,7 @@ class SlurmScheduler(SlurmQueries):
         {"cancel", "hold", "history", "nodes", "reservations", "rows"}
     )
     job_id_pattern: ClassVar[str] = r"[0-9]+(;[A-Za-z0-9_.-]+)?"
+    record_end: ClassVar[str] = RECORD_END
     job_id_variable: ClassVar[str] = "SLURM_JOB_ID"
     restart_variable: ClassVar[str] = "SLURM_RESTART_COUNT"
     submit_errors: ClassVar[SubmitErrorPatterns] = SUBMIT_ERRORS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
@@ -53,6 +54,8 @@ def create(
     status: str = TaskStatus.QUEUED,
     data: object = None,
     run: Run | None = None,
+    *,
+    task_id: str | None = None,
 ) -> ApiTask:
     """A new task, in the caller's transaction if there is one, else committed before this returns.
 
@@ -61,6 +64,7 @@ def create(
     now = timezone.now()
     kind = TaskService(service)
     return ApiTask.objects.create(
+        id=task_id or uuid.uuid4().hex,
         user=user,
         system=system,
         service=kind,

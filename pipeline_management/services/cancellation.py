@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -13,13 +14,15 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from hpc.errors import HpcError
+from hpc.client import SystemClient
+from hpc.errors import HpcError, SchedulerError
 from hpc.protocol.cancellation import CancelAnswer, End, cancel
 from pipeline_management.choices import (
     WATCHED_STATES,
     Attention,
     Desired,
     Reason,
+    RunKind,
     RunState,
 )
 from pipeline_management.errors import NotAllowed
@@ -67,7 +70,11 @@ def _want(run_id: UUID, user: User, address: str | None) -> None:
     note = Note("cancel_requested", "portal")
     idle = run.state in _IDLE_STATES and (run.lease_until is None or run.lease_until < now)
     if idle:
-        reason = {"reason": Reason.CANCELLED_BY_USER, "attention": Attention.NONE, "attention_text": ""}
+        reason = {
+            "reason": Reason.CANCELLED_BY_USER,
+            "attention": Attention.NONE,
+            "attention_text": "",
+        }
         change = Change(run, RunState.CANCELLED, "portal", {}, {**fields, **reason}, [note])
     else:
         change = Change(run, fields=fields, notes=[note])
@@ -91,15 +98,16 @@ def due_runs(account_id: int) -> QuerySet[Run]:
 def cancel_due(account_id: int) -> int:
     """Pass cancellations on to the scheduler; returns how many. Never raises for a failing system."""
     with leases.holding() as holder:
-        take = partial(leases.take_runs, due_runs(account_id), holder, 10 * settings.CENTRO_SUBMIT_BATCH)
+        take = partial(
+            leases.take_runs, due_runs(account_id), holder, 10 * settings.CENTRO_SUBMIT_BATCH
+        )
         runs = atomically(take)
         if not runs:
             return 0
         account = SystemAccount.objects.select_related("system", "credential").get(pk=account_id)
         try:
             client = client_for(account)
-            jobs = [(str(r.pk), r.key, r.job_id, End.CANCEL, r.directory) for r in runs]
-            answers = client.run(cancel(client.scheduler, jobs))
+            answers = _ask(client, runs)
         except (HpcError, ValueError) as error:
             logger.warning("cancellations on %s: %s", account, trouble.describe(error))
             missing = CancelAnswer(False, trouble.describe(error))
@@ -107,6 +115,42 @@ def cancel_due(account_id: int) -> int:
         apply([_passed_on(run, answers.get(str(run.pk))) for run in runs], actor=holder)
         request_look(account)
     return len(runs)
+
+
+def _ask(client: SystemClient, runs: list[Run]) -> dict[str, CancelAnswer]:
+    """Pass cancellations on. Job scripts have no name of ours and no directory for a tombstone: their jobs
+    are ended by id, which the last look has found to be theirs."""
+    pipelines = [run for run in runs if run.kind == RunKind.PIPELINE]
+    answers: dict[str, CancelAnswer] = {}
+    if pipelines:
+        jobs = [(str(r.pk), r.key, r.job_id, End.CANCEL, r.directory) for r in pipelines]
+        answers = client.run(cancel(client.scheduler, jobs))
+    for run in runs:
+        if run.kind == RunKind.JOB:
+            try:
+                client.run(client.scheduler.cancel([run.job_id]))
+                answers[str(run.pk)] = CancelAnswer(True, "")
+            except SchedulerError as error:
+                answers[str(run.pk)] = CancelAnswer(False, error.text)
+    return answers
+
+
+def note_cancelled(account: SystemAccount, job_ids: Collection[str], user: User) -> None:
+    """Somebody ends jobs by their ids, as FirecREST does: remember the wish with the runs they belong to, so
+    that their history tells who it was. Passing it on is the caller's."""
+    runs = Run.objects.filter(
+        account=account, kind=RunKind.JOB, job_id__in=list(job_ids), state__in=WATCHED_STATES
+    ).exclude(desired=Desired.CANCEL)
+    now = timezone.now()
+    fields: dict[str, object] = {
+        "desired": Desired.CANCEL,
+        "cancel_requested_at": now,
+        "cancel_requested_by": user,
+        "cancel_sent_at": now,
+        "next_at": now + _AGAIN,
+    }
+    notes = [Note("cancel_requested", "portal")]
+    apply([Change(run, fields=fields, notes=notes) for run in runs], actor=user.get_username())
 
 
 def _passed_on(run: Run, answer: CancelAnswer | None) -> Change:

@@ -90,7 +90,7 @@ class Judgement:
 
 _KEEP = Judgement(Verdict.KEEP)
 
-_FAILURES = {
+FAILURES = {
     JobState.TIMEOUT: Reason.TIMEOUT,
     JobState.DEADLINE: Reason.DEADLINE,
     JobState.OUT_OF_MEMORY: Reason.OUT_OF_MEMORY,
@@ -165,7 +165,7 @@ def _with_result(known: Known, sighting: Sighting, now: datetime, timing: Timing
             Verdict.FINISH, source, RunState.CANCELLED, Reason.CANCELLED_BY_USER, exit_code=result.code
         )
     end = _end(sighting)
-    if end is not None and (end.state in _FAILURES or end.state is JobState.CANCELLED):
+    if end is not None and (end.state in FAILURES or end.state is JobState.CANCELLED):
         return _by_scheduler(known, end, result.code)
     patience = timing.ending if sighting.listed is not None else timing.grace
     if end is None and _waited(known, now) < patience:
@@ -244,7 +244,7 @@ def _by_scheduler(known: Known, end: JobInfo, code: int | None) -> Judgement:
     source = Confirmation.QUEUE if end.source == "queue" else Confirmation.ACCOUNTING
     if known.cancel_sent or end.state is JobState.CANCELLED:
         return _cancelled(known, source, end, code)
-    reason = _FAILURES.get(end.state)
+    reason = FAILURES.get(end.state)
     if reason is None and end.signal:
         reason = Reason.SIGNAL
     if reason is None and end.state is JobState.FAILED and end.exit_code:
@@ -260,7 +260,7 @@ def _by_scheduler(known: Known, end: JobInfo, code: int | None) -> Judgement:
 
 
 def _failed_to_launch(end: JobInfo, source: Confirmation) -> Judgement:
-    reason = _FAILURES.get(end.state, Reason.LAUNCH_FAILED)
+    reason = FAILURES.get(end.state, Reason.LAUNCH_FAILED)
     code = f", exit code {end.exit_code}" if end.exit_code else ""
     why = f" ({end.reason})" if end.reason not in ("", "None") else ""
     text = f"The scheduler says {end.native_state}{code}{why}; the job script was not reached."

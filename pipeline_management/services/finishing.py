@@ -16,7 +16,7 @@ from pipeline_management.choices import RunState
 from pipeline_management.models import Run, RunLog, SystemAccount
 from pipeline_management.services import dispatch, leases, trouble
 from pipeline_management.services.clients import client_for
-from pipeline_management.services.logs import STREAMS, path_of
+from pipeline_management.services.logs import path_of, streams_of
 from pipeline_management.services.transactions import atomically
 from pipeline_management.services.transition import Change, Note, apply
 
@@ -30,9 +30,7 @@ GIVE_UP_AFTER = 12
 
 def due_runs(account_id: int) -> QuerySet[Run]:
     """Runs of the account whose outcome is decided and whose logs are still to be collected."""
-    return Run.objects.filter(
-        account_id=account_id, state=RunState.FINISHING, next_at__lte=Now()
-    )
+    return Run.objects.filter(account_id=account_id, state=RunState.FINISHING, next_at__lte=Now())
 
 
 def finish_due(account_id: int) -> int:
@@ -44,34 +42,33 @@ def finish_due(account_id: int) -> int:
             return 0
         account = SystemAccount.objects.select_related("system", "credential").get(pk=account_id)
         try:
-            wanted = [(path_of(run, stream), TAIL) for run in runs for stream in STREAMS]
-            collected = client_for(account).run(tails(wanted))
+            wanted = [(run, stream) for run in runs for stream in streams_of(run)]
+            paths = [(path_of(run, stream), TAIL) for run, stream in wanted]
+            pieces = client_for(account).run(tails(paths)) if paths else []
         except (HpcError, ValueError) as error:
             logger.warning("logs on %s were not collected: %s", account, trouble.describe(error))
             apply([_later(run, error) for run in runs], actor=holder)
         else:
+            collected = list(zip(wanted, pieces, strict=True))
             atomically(partial(_finish, runs, collected, holder))
     if due_runs(account_id).exists():
         dispatch.ring(dispatch.FINISH, account_id)
     return len(runs)
 
 
-def _finish(runs: list[Run], collected: list[FileSlice | None], holder: str) -> None:
+def _finish(
+    runs: list[Run], collected: list[tuple[tuple[Run, str], FileSlice | None]], holder: str
+) -> None:
     now = timezone.now()
     changed = apply([_ended(run) for run in runs], actor=holder)
-    logs = []
-    for number, run in enumerate(runs):
-        if run.pk not in changed:
-            continue
-        pieces = collected[number * len(STREAMS) : (number + 1) * len(STREAMS)]
-        logs += [
-            RunLog(
-                run=run, stream=stream, offset=piece.offset, size=piece.size,
-                data=piece.data, collected_at=now,
-            )
-            for stream, piece in zip(STREAMS, pieces, strict=True)
-            if piece is not None
-        ]  # fmt: skip
+    logs = [
+        RunLog(
+            run=run, stream=stream, offset=piece.offset, size=piece.size,
+            data=piece.data, collected_at=now,
+        )
+        for (run, stream), piece in collected
+        if piece is not None and run.pk in changed
+    ]  # fmt: skip
     RunLog.objects.bulk_create(logs, ignore_conflicts=True)
 
 

@@ -159,7 +159,7 @@ def _name(document: dict[str, Any]) -> str:
     return ""
 
 
-def _new_key() -> str:
+def new_key() -> str:
     """The job name of all attempts of a run: "c" and 70 random bits in lower-case base32."""
     return "c" + base64.b32encode(secrets.token_bytes(9)).decode().lower()[:14]
 
@@ -229,7 +229,7 @@ def _write(
         source=source,
         idempotency_key=key,
         request_sha256=prepared.request_sha256,
-        key=_new_key(),
+        key=new_key(),
         state=RunState.QUEUED,
         event_seq=1,
         next_at=now,

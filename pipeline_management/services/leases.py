@@ -14,7 +14,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -68,6 +68,11 @@ def take_runs(due: QuerySet[Run], holder: str, limit: int) -> list[Run]:
 
 RELEASED: dict[str, object] = {"lease_holder": "", "lease_until": None}
 """The fields of a run that nobody works on; part of the change that ends a step."""
+
+
+def until(now: datetime) -> datetime:
+    """When a lease taken now runs out; for rows that are made with one."""
+    return now + _length()
 
 
 def take_account(account_id: int, holder: str) -> bool:

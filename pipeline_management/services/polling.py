@@ -21,10 +21,11 @@ from pipeline_management.choices import (
     Desired,
     HealthState,
     Reason,
+    RunKind,
     RunState,
 )
 from pipeline_management.models import Attempt, Run, SystemAccount
-from pipeline_management.services import dispatch, leases, trouble, verdicts
+from pipeline_management.services import dispatch, job_watch, leases, trouble, verdicts
 from pipeline_management.services.clients import client_for, settle_seconds
 from pipeline_management.services.evidence import (
     Judgement,
@@ -43,9 +44,17 @@ QUIET_AFTER = 6
 _HISTORY_CHUNK = 500
 _JUDGED = (
     *("state", "desired", "job_id", "key", "directory", "queue_state", "queue_reason", "misses"),
-    *("missing_since", "started_at", "cancel_sent_at", "lost_attempts", "attention", "attention_text"),
+    *(
+        "missing_since",
+        "started_at",
+        "cancel_sent_at",
+        "lost_attempts",
+        "attention",
+        "attention_text",
+    ),
+    *("kind", "submitted_at"),
 )
-"""What judging a run and writing its change down reads; the other forty columns cost time only."""
+"""What judging a run and writing its change down reads; the other columns cost time only."""
 _PROBED = (Verdict.LOOK, Verdict.FORGET, Verdict.KICK)
 
 
@@ -81,6 +90,14 @@ def request_look(account: SystemAccount) -> None:
     )
 
 
+def look_soon(account_id: int) -> None:
+    """A job was submitted: look within a second or so."""
+    soon = Now() + timedelta(seconds=1)
+    accounts = SystemAccount.objects.filter(pk=account_id)
+    accounts.exclude(next_poll_at__lt=soon).update(next_poll_at=soon, quiet_polls=0)
+    accounts.filter(next_poll_at__isnull=True).update(next_poll_at=soon)
+
+
 class _Tick:
     """One look at one account."""
 
@@ -103,16 +120,23 @@ class _Tick:
         )
         if not observation.markers:
             return False
-        runs = self._load(observation)
+        loaded = self._load(observation)
+        runs = [run for run in loaded if run.kind == RunKind.PIPELINE]
         sightings = self._sightings(runs, observation)
         now = timezone.now()
-        judged = {run: judge(self._known(run), sightings[run], now, self.timing) for run in runs}
+        judged = {run: judge(known_of(run), sightings[run], now, self.timing) for run in runs}
         changes = self._look_closely(judged, sightings)
         for run, judgement in judged.items():
             if judgement.verdict not in _PROBED:
                 change = verdicts.change_for(run, judgement, sightings[run], now)
                 if change is not None:
                     changes.append(change)
+        jobs = [run for run in loaded if run.kind == RunKind.JOB]
+        looked = job_watch.sightings(jobs, observation, self.account.username, self._history)
+        for run, seen in looked.items():
+            change = job_watch.change_for(run, seen, known_of(run), now, self.timing)
+            if change is not None:
+                changes.append(change)
         self._write(changes)
         self._kick_losers(judged)
         return bool(changes)
@@ -121,12 +145,11 @@ class _Tick:
         # Ids and times are left to the database: with thousands of rows, making UUID and datetime
         # objects of them costs more than all the rest of the tick. A directory is named by its run.
         seen = Case(When(missing_since__isnull=True, then=F("queue_state")), default=Value(""))
-        rows = (
-            Run.objects.filter(account=self.account, state__in=WATCHED_STATES)
-            .order_by()
-            .values_list("directory", "job_id", seen, "queue_reason")
+        open_runs = Run.objects.filter(account=self.account, state__in=WATCHED_STATES).order_by()
+        watched = job_watch.watched(open_runs)
+        rows = open_runs.filter(kind=RunKind.PIPELINE).values_list(
+            "directory", "job_id", seen, "queue_reason"
         )
-        watched = []
         for directory, job_id, state, reason in rows.iterator(chunk_size=5000):
             root, _, run = directory.rpartition("/")
             watched.append(Watched(run, root, job_id, state, reason))
@@ -157,32 +180,29 @@ class _Tick:
 
     def _records(self, missing: list[Run]) -> tuple[dict[str, JobInfo], bool | None]:
         """What accounting says of jobs that the queue does not list; one command per 500 jobs."""
-        found: dict[str, JobInfo] = {}
         keys = {run.job_id: run.key for run in missing}
-        ids = sorted(keys)
+        records, accounting = self._history(sorted(keys))
+        found: dict[str, JobInfo] = {}
+        for job_id, key in keys.items():
+            ours = [record for record in records.get(job_id, []) if record.name == key]
+            if ours:
+                found[job_id] = ours[-1]
+        return found, accounting
+
+    def _history(self, ids: list[str]) -> tuple[dict[str, list[JobInfo]], bool | None]:
+        """All records of these jobs; whether accounting answered, None where there is none."""
+        found: dict[str, list[JobInfo]] = {}
         try:
             for start in range(0, len(ids), _HISTORY_CHUNK):
                 chunk = ids[start : start + _HISTORY_CHUNK]
-                for job_id, records in self.client.run(self.client.scheduler.history(chunk)).items():
-                    ours = [record for record in records if record.name == keys.get(job_id)]
-                    if ours:
-                        found[job_id] = ours[-1]
+                part = self.client.run(self.client.scheduler.history(chunk))
+                found |= part
         except NotSupported:
             return {}, None
         except SchedulerSilent as error:
             logger.info("accounting of %s does not answer: %s", self.account.system, error)
             return {}, False
         return found, True
-
-    def _known(self, run: Run) -> Known:
-        return Known(
-            state=RunState(run.state),
-            job_id=run.job_id,
-            cancel_wanted=run.desired == Desired.CANCEL,
-            cancel_sent=run.cancel_sent_at is not None,
-            misses=run.misses + 1,
-            missing_since=run.missing_since,
-        )
 
     def _look_closely(
         self, judged: dict[Run, Judgement], sightings: dict[Run, Sighting]
@@ -206,7 +226,7 @@ class _Tick:
             sightings[run] = Sighting(
                 sighting.listed, seen.markers, sighting.record, sighting.accounting, seen.claim_job
             )
-            again = judge(self._known(run), sightings[run], now, self.timing)
+            again = judge(known_of(run), sightings[run], now, self.timing)
             if seen.word == "missing" and again.verdict in _PROBED:
                 again = _without_directory(judged[run])
             if again.verdict in (Verdict.FORGET, Verdict.KICK):
@@ -245,28 +265,41 @@ class _Tick:
                 continue
             finishing = finishing or change.to is RunState.FINISHING
             if "lost_attempts" in change.fields:
-                Attempt.objects.filter(
-                    run=change.run, number=change.run.lost_attempts + 1
-                ).update(lost_at=timezone.now())
+                Attempt.objects.filter(run=change.run, number=change.run.lost_attempts + 1).update(
+                    lost_at=timezone.now()
+                )
             elif any(note.type == "adopted" for note in change.notes):
-                Attempt.objects.filter(
-                    run=change.run, number=change.run.lost_attempts + 1
-                ).update(job_id=change.fields["job_id"], found_by="adopted")
+                Attempt.objects.filter(run=change.run, number=change.run.lost_attempts + 1).update(
+                    job_id=change.fields["job_id"], found_by="adopted"
+                )
         if finishing:
             dispatch.ring(dispatch.FINISH, self.account.pk)
 
 
+def known_of(run: Run) -> Known:
+    """The run before this look."""
+    return Known(
+        state=RunState(run.state),
+        job_id=run.job_id,
+        cancel_wanted=run.desired == Desired.CANCEL,
+        cancel_sent=run.cancel_sent_at is not None,
+        misses=run.misses + 1,
+        missing_since=run.missing_since,
+    )
+
+
 def _is_unexplained(listed: JobInfo | None, markers: Markers) -> bool:
-    """Whether accounting has something to add: the job is over or gone and did not say how it ended."""
-    return markers.result is None and (listed is None or listed.state.is_final)
+    """Whether accounting has something to add: the job is over or gone, and it did not say how it ended, or
+    says that a signal ended it, which the scheduler may have sent."""
+    if markers.result is not None:
+        return listed is None and markers.result.code >= 128
+    return listed is None or listed.state.is_final
 
 
 def _without_directory(judgement: Judgement) -> Judgement:
     """The job is gone and so is the run's directory: whether it executed can no longer be known."""
     text = "The job is gone from the scheduler, and so is the run's directory with its result."
-    return Judgement(
-        Verdict.FINISH, judgement.source, RunState.FAILED, Reason.NO_RESULT, text
-    )
+    return Judgement(Verdict.FINISH, judgement.source, RunState.FAILED, Reason.NO_RESULT, text)
 
 
 def _note_success(account: SystemAccount, changed: bool) -> None:

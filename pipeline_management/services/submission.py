@@ -24,10 +24,11 @@ from pipeline_management.choices import (
     Desired,
     HealthState,
     Reason,
+    RunKind,
     RunState,
 )
 from pipeline_management.models import Attempt, Run, System, SystemAccount
-from pipeline_management.services import dispatch, faults, leases, trouble
+from pipeline_management.services import dispatch, faults, leases, polling, trouble
 from pipeline_management.services.clients import client_for, settle_seconds
 from pipeline_management.services.jobspec import job_spec
 from pipeline_management.services.transactions import atomically
@@ -44,7 +45,9 @@ _STAGE_TRIES = 3
 
 def due_runs(account_id: int) -> QuerySet[Run]:
     """Runs of the account that wait to be submitted, or whose submission is not settled."""
-    return Run.objects.filter(account_id=account_id, state__in=_WORK, next_at__lte=Now())
+    return Run.objects.filter(
+        account_id=account_id, kind=RunKind.PIPELINE, state__in=_WORK, next_at__lte=Now()
+    )
 
 
 def submit_due(account_id: int) -> int:
@@ -271,11 +274,7 @@ def _remember_duration(system: System, seconds: float) -> None:
 def _ring(account: SystemAccount, changes: list[Change]) -> None:
     submitted = [change for change in changes if change.to is RunState.SUBMITTED]
     if submitted:
-        soon = Now() + timedelta(seconds=1)
-        SystemAccount.objects.filter(pk=account.pk).exclude(next_poll_at__lt=soon).update(
-            next_poll_at=soon, quiet_polls=0
-        )
-        SystemAccount.objects.filter(pk=account.pk, next_poll_at__isnull=True).update(next_poll_at=soon)
+        polling.look_soon(account.pk)
     if any(change.run.desired == Desired.CANCEL for change in submitted):
         dispatch.ring(dispatch.CANCEL, account.pk)
     if due_runs(account.pk).exists():

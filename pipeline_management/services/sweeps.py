@@ -23,7 +23,7 @@ from pipeline_management.choices import (
     RunState,
 )
 from pipeline_management.models import Run, SystemAccount
-from pipeline_management.services import dispatch, leases, trouble
+from pipeline_management.services import api_tasks, dispatch, leases, native_lookup, trouble
 from pipeline_management.services.clients import client_for
 from pipeline_management.services.history import first_fault
 from pipeline_management.services.transition import Change, Note, apply
@@ -60,9 +60,11 @@ def _ring_for(task: str, due: QuerySet[Run]) -> None:
 
 
 def sweep_submit() -> None:
-    """Ring for runs that wait to be submitted."""
+    """Ring for runs that wait to be submitted; end the tasks of FirecREST that nobody works on."""
     states = (RunState.QUEUED, RunState.SUBMITTING)
     _ring_for(dispatch.SUBMIT, Run.objects.filter(state__in=states, next_at__lte=Now()))
+    native_lookup.end_tasks()
+    api_tasks.end_interrupted()
 
 
 def sweep_finish() -> None:
@@ -181,10 +183,11 @@ def _audit() -> None:
 
 
 def sweep_retention() -> None:
-    """Delete what is past its use: expired sessions, and tokens that expired a month ago."""
+    """Delete what is past its use: expired sessions and tasks, and tokens that expired a month ago."""
     _once("sweep:retention", _retention)
 
 
 def _retention() -> None:
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    api_tasks.delete_expired()
     ApiToken.objects.filter(expires_at__lt=timezone.now() - timedelta(days=30)).delete()

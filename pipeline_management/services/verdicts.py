@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hpc.jobs import JobInfo
-from pipeline_management.choices import Attention, Confirmation, Reason, RunState
+from pipeline_management.choices import Attention, Confirmation, Reason, RunKind, RunState
 from pipeline_management.models import Run
 from pipeline_management.services import leases, reasons
 from pipeline_management.services.evidence import Judgement, Sighting, Verdict
@@ -67,9 +67,9 @@ def _running(run: Run, judgement: Judgement, sighting: Sighting, now: datetime) 
     if run.state == RunState.RUNNING:
         return Change(run, fields=fields)
     fields |= _unflagged() | _started(run, sighting)
-    fields |= {"confirmed_at": now, "confirmed_source": Confirmation.MARKER}
+    fields |= {"confirmed_at": now, "confirmed_source": judgement.source}
     data = {"job_id": run.job_id, "node": fields.get("nodes", "")}
-    return Change(run, RunState.RUNNING, Confirmation.MARKER, data, fields)
+    return Change(run, RunState.RUNNING, judgement.source, data, fields)
 
 
 def _suspect(run: Run, judgement: Judgement, sighting: Sighting, now: datetime) -> Change:
@@ -153,6 +153,12 @@ def _unflagged() -> dict[str, Any]:
 
 def _started(run: Run, sighting: Sighting) -> dict[str, Any]:
     started = sighting.markers.started
-    if started is None or run.started_at is not None:
+    if run.started_at is not None:
         return {}
-    return {"started_at": started.at, "nodes": started.node[:200]}
+    if started is not None:
+        return {"started_at": started.at, "nodes": started.node[:200]}
+    if run.kind == RunKind.JOB:  # it leaves no marker: the scheduler's word
+        for job in (sighting.record, sighting.listed):
+            if job is not None and job.start_time is not None:
+                return {"started_at": job.start_time, "nodes": job.nodes[:200]}
+    return {}

@@ -1,6 +1,13 @@
 """Work on the runs of one system account."""
 
-from pipeline_management.services import cancellation, dispatch, finishing, polling, submission
+from pipeline_management.services import (
+    cancellation,
+    dispatch,
+    finishing,
+    native_lookup,
+    polling,
+    submission,
+)
 from pipeline_management.tasks.guard import task
 
 
@@ -8,6 +15,7 @@ from pipeline_management.tasks.guard import task
 def submit_due(account_id: int) -> None:
     dispatch.heard(dispatch.SUBMIT, account_id)
     submission.submit_due(account_id)
+    native_lookup.look_up_due(account_id)
 
 
 @task(dispatch.POLL)

@@ -16,7 +16,7 @@ from pipeline_management.choices import TERMINAL_STATES, Desired, RunState
 from pipeline_management.models import Run, System
 from pipeline_management.policy import may_cancel, may_submit
 from pipeline_management.services.cancellation import request_cancel
-from pipeline_management.services.logs import STREAMS
+from pipeline_management.services.logs import STREAMS, streams_of
 from pipeline_management.services.presentation import explain, last_confirmation
 from pipeline_management.timeline import timeline
 from pipeline_management.views.access import PageRequest, page, visible_run
@@ -61,7 +61,7 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
         "live_html": live,
         "configuration": json.dumps(run.configuration, indent=2, ensure_ascii=False),
         "resources": [(key, value) for key, value in run.resources.items() if value is not None],
-        "streams": STREAMS,
+        "streams": streams_of(run) or STREAMS[:1],
         "may_see_system": System.objects.visible_to(request.user).filter(pk=run.system_id).exists(),
     }
     return render(request, "runs/detail.html", context)
@@ -85,7 +85,7 @@ def log(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
         return _wrong(_("offset: expected a number of bytes"))
     context = output_context(run, stream, int(given) if given else None)
     if not request.htmx:
-        return render(request, "runs/log_page.html", {**context, "streams": STREAMS})
+        return render(request, "runs/log_page.html", {**context, "streams": streams_of(run) or STREAMS[:1]})
     return render(request, "runs/log_more.html" if given else "runs/log.html", context)
 
 
