@@ -73,7 +73,6 @@ def test_parameters(alice: Any) -> None:
     assert values["WORKLOAD_MANAGER"] == ("Slurm", "")
     assert values["UTILITIES_MAX_FILE_SIZE"] == ("5", "MB")
     assert values["UTILITIES_TIMEOUT"][1] == "seconds"
-    assert values["OBJECT_STORAGE"] == ("s3v4", "")
     mounted = {entry["system"]: entry["mounted"] for entry in values["FILESYSTEMS"][0]}
     assert "/home" in mounted[CLUSTER]
 
