@@ -44,7 +44,7 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def test_many_files_at_once(portal: Portal, folder: Path) -> None:
-    contents = {f"file {number}": os.urandom(20_000) for number in range(CLIENTS)}
+    contents = {f"file {number}": os.urandom(10_000).hex().encode() for number in range(CLIENTS)}
 
     async def work() -> None:
         async with session(portal) as client:

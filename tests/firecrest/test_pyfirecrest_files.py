@@ -174,8 +174,13 @@ def test_head_tail_and_view(portal: Portal, alice: Any, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, 4_900_000])
-def test_up_and_down(portal: Portal, alice: Any, folder: Path, tmp_path: Path, size: int) -> None:
+def test_up_and_down(
+    portal: Portal, alice: Any, client_kind: str, folder: Path, tmp_path: Path, size: int
+) -> None:
     content = os.urandom(size)
+    if client_kind == "AsyncFirecrest":
+        # pyfirecrest 3.10 first reads a download as JSON, and gives up on bytes that are no UTF-8
+        content = content.hex()[:size].encode()
     local = tmp_path / "to send"
     local.write_bytes(content)
     alice.simple_upload(CLUSTER, str(local), str(folder))
