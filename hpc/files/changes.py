@@ -13,9 +13,13 @@ from hpc.errors import (
     InvalidOwner,
     ParentMissing,
 )
-from hpc.files.tool import INTERACTIVE, Refusals, accept, far_path, nothing, refusal, tool
+from hpc.files.tool import INTERACTIVE, Refusals, accept, far_path, nothing, refusal, script, tool
 
 _NO_PARENT: Refusals = {FileMissing: ParentMissing}
+# mv and cp say "cannot stat" of a bad source and of a bad target alike, so stat(1) looks at the source
+_SOURCE = '[ -e "$1" ] || [ -L "$1" ] || exec stat -- "$1"; '
+_MOVE = _SOURCE + 'exec mv -f -- "$1" "$2"'
+_COPY = _SOURCE + 'exec cp -a -f -- "$1" "$2"'
 
 
 def make_directory(
@@ -37,8 +41,8 @@ def rename(source: str, target: str, *, timeout: float = INTERACTIVE) -> Command
     The command raises ``FileMissing`` (no source), ``ParentMissing`` (no directory for the target),
     ``FileForbidden``, ``NotADirectory``; ``path`` of the error says which of the two it was.
     """
-    argv = ("mv", "-f", "--", far_path(source), far_path(target))
-    return tool(argv, _two(source, target, "mv"), timeout=timeout)
+    argv = script("rename", _MOVE, (far_path(source), far_path(target)))
+    return tool(argv, _two(source, target), timeout=timeout)
 
 
 def copy(source: str, target: str, *, timeout: float = INTERACTIVE) -> Command[None]:
@@ -47,19 +51,17 @@ def copy(source: str, target: str, *, timeout: float = INTERACTIVE) -> Command[N
     Into the target where that is a directory. The errors are those of ``rename``; a copy that was ended
     by its time-out leaves what it had copied by then.
     """
-    argv = ("cp", "-a", "-f", "--", far_path(source), far_path(target))
-    return tool(argv, _two(source, target, "cp"), timeout=timeout)
+    argv = script("copy", _COPY, (far_path(source), far_path(target)))
+    return tool(argv, _two(source, target), timeout=timeout)
 
 
-def _two(source: str, target: str, program: str) -> Callable[[CommandResult], None]:
-    """Tell a bad source from a bad target: mv and cp cannot *stat* the one and cannot *do* the other."""
+def _two(source: str, target: str) -> Callable[[CommandResult], None]:
+    """Tell a bad source from a bad target."""
 
     def parse(result: CommandResult) -> None:
         if result.exit_code == 0:
             return
-        text = result.error_text
-        about_source = text.startswith((f"{program}: cannot stat ", f"{program}: cannot open "))
-        if about_source:
+        if result.error_text.startswith(("stat: ", "cp: cannot open ", "cp: cannot access ")):
             raise refusal(source, result)
         raise refusal(target, result, _NO_PARENT)
 
