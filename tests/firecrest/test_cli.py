@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -54,7 +55,7 @@ def typed(portal: Portal, tmp_path: Path) -> Type:
 
 def rows(text: str) -> list[list[str]]:
     """The rows of a table that the command line draws, without its head."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
+    lines = [line for line in text.splitlines() if re.match(r"\|[^-]", line)]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 
 
