@@ -1,4 +1,4 @@
-"""Forms of the log-in, password and token pages."""
+"""Forms of the log-in, password, token and OAuth client pages."""
 
 from __future__ import annotations
 
@@ -58,6 +58,20 @@ class ChangePasswordForm(PasswordChangeForm):
 
 def _in_90_days() -> date:
     return timezone.now().date() + timedelta(days=90)
+
+
+class ClientForm(forms.Form):
+    """Name of a new OAuth client."""
+
+    name = forms.CharField(
+        max_length=100,
+        label=_("Name"),
+        help_text=_("Which program will use it, for example “workflow on atlas”."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = _helper(_("Create client"))
 
 
 class TokenForm(forms.Form):

@@ -12,4 +12,6 @@ urlpatterns = [
     path("password/", views.ChangePasswordView.as_view(), name="password"),
     path("tokens/", views.tokens, name="tokens"),
     path("tokens/<int:token_id>/revoke/", views.revoke_token, name="token-revoke"),
+    path("clients/", views.clients, name="clients"),
+    path("clients/<int:client_pk>/delete/", views.delete_client, name="client-delete"),
 ]

@@ -1,4 +1,4 @@
-"""Log-in, log-out, the own password, the own access tokens."""
+"""Log-in, log-out, the own password, the own access tokens and OAuth clients."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
-from accounts.forms import ChangePasswordForm, LoginForm, TokenForm
-from accounts.models import ApiToken
+from accounts.forms import ChangePasswordForm, ClientForm, LoginForm, TokenForm
+from accounts.models import ApiToken, OAuthClient
+from accounts.oauth import clients as oauth
 from accounts.signals import acted
 
 _LARGEST = 2**63 - 1  # of a primary key; a larger number is an error in the database's driver
@@ -115,3 +116,40 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
         raise Http404
     messages.success(request, _("The token “%(name)s” is revoked.") % {"name": name})
     return redirect("accounts:tokens")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@never_cache
+def clients(request: HttpRequest) -> HttpResponse:
+    """The person's OAuth clients; POST makes one and shows its secret, once, in the answer itself."""
+    form, made, secret = ClientForm(request.POST or None), None, None
+    if request.method == "POST" and form.is_valid():
+        try:
+            made, secret = oauth.create_client(
+                _person(request), form.cleaned_data["name"], address=_address(request)
+            )
+            form = ClientForm()
+        except ValidationError as error:
+            form.add_error("name", error.messages)
+    context = {
+        "form": form,
+        "made": made,
+        "secret": secret,
+        "clients": OAuthClient.objects.filter(user=_person(request)),
+        "base": request.build_absolute_uri("/").rstrip("/"),
+    }
+    return render(request, "accounts/clients.html", context, status=400 if form.errors else 200)
+
+
+@require_POST
+@login_required
+def delete_client(request: HttpRequest, client_pk: int) -> HttpResponse:
+    """Delete one of the person's own OAuth clients."""
+    client = oauth.delete_client(
+        user=_person(request), pk=min(client_pk, _LARGEST), address=_address(request)
+    )
+    if client is None:
+        raise Http404
+    messages.success(request, _("The client “%(name)s” is deleted.") % {"name": client.name})
+    return redirect("accounts:clients")

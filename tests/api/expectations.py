@@ -80,7 +80,16 @@ ACCOUNTS = {
     ),
     "accounts:tokens": Row(ANY_USER_PAGE, post=ANY_USER_PAGE),
     "accounts:token-revoke": Row(post="302 404 404 302 404 404"),
+    "accounts:clients": Row(ANY_USER_PAGE, post=ANY_USER_PAGE),
+    "accounts:client-delete": Row(post="302 404 404 302 404 404"),
 }
+
+# Nobody is logged in here: a client shows its secret.
+OAUTH = {
+    "oauth-token": Row(post="400 400 400 400 400 400"),
+    "oauth-keys": Row(EVERYBODY),
+}
+WITHOUT_CSRF = {"oauth-token"}
 
 PAGES = {
     "dashboard": Row(ANY_USER_PAGE),
@@ -105,14 +114,14 @@ ADMIN_PAGES = {
     "admin:((?P<url>.*)$)",  # anything else
 }  # fmt: skip
 ADMIN_MODELS = {
-    "accounts_apitoken", "accounts_credential", "accounts_lab", "auth_group", "auth_user",
+    "accounts_apitoken", "accounts_credential", "accounts_lab", "accounts_oauthclient", "auth_group", "auth_user",
     "pipeline_management_auditevent", "pipeline_management_heartbeat", "pipeline_management_pipeline",
     "pipeline_management_pipelineversion", "pipeline_management_run", "pipeline_management_runevent",
     "pipeline_management_system",
 }  # fmt: skip
 ADMIN_VIEWS = ("changelist", "add", "history", "delete", "change")
 
-TABLE = SITE | API | ACCOUNTS | PAGES
+TABLE = SITE | API | ACCOUNTS | OAUTH | PAGES
 ADMIN = (
     ADMIN_PAGES
     | {f"admin:{model}_{view}" for model in ADMIN_MODELS for view in ADMIN_VIEWS}
