@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from api.firecrest import errors, machines, refusals
 from api.firecrest.authentication import BearerAuthentication
+from api.firecrest.description import PlainSchema
 from api.firecrest.errors import Refusal, Service
 from api.firecrest.fields import Fields
 from api.firecrest.gate import Gate
@@ -59,6 +60,7 @@ class FirecrestView(APIView):
     """Whether a missing ``X-Machine-Name`` is told as ``error`` beside the description."""
     too_large: ClassVar[str] = "Failed to upload file. The file is over {bytes} bytes"
 
+    schema = PlainSchema()
     authentication_classes = [BearerAuthentication]
     permission_classes = [IsAuthenticated]
     parser_classes = [PlainFormParser, FormWithFilesParser]

@@ -88,7 +88,7 @@ MACHINE = OpenApiParameter(
 _EVERYWHERE = {
     400: "The request, the system or the command failed; a header X-… says how.",
     401: "No token, or not a valid one.",
-    403: "The token lacks the scope.",
+    403: "You may not do this.",
     404: "There is no such thing.",
     405: "The address does not know the method.",
     429: "Too many requests; see Retry-After.",
@@ -102,12 +102,17 @@ _WITH_BODY = {
 
 
 def answers(
-    status: int, schema: Any, text: str = "", *, body: bool = False
-) -> dict[int, OpenApiResponse]:
-    """All statuses of an endpoint: the one success and every error. ``body`` where it reads a form."""
+    status: int | tuple[int, str], schema: Any, text: str = "", *, body: bool = False
+) -> dict[int | tuple[int, str], OpenApiResponse]:
+    """All statuses of an endpoint: the one success and every error. ``body`` where it reads a form.
+
+    ``status`` with a media type is for an answer that is no JSON.
+    """
     errors = _EVERYWHERE | _WITH_BODY if body else _EVERYWHERE
-    told = {code: OpenApiResponse(ERROR, why) for code, why in errors.items()}
-    return {status: OpenApiResponse(schema, text or "Success.")} | told
+    found: dict[int | tuple[int, str], OpenApiResponse] = {
+        status: OpenApiResponse(schema, text or "Success.")
+    }
+    return found | {code: OpenApiResponse(ERROR, why) for code, why in errors.items()}
 
 
 def output_schema(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,15 +131,18 @@ def utility(
     request: Any = None,
     status: int = 200,
     value: Mapping[str, Any] | None = None,
+    text: str = "",
 ) -> Any:
     """Describes an endpoint of ``/utilities/``, as a decorator of the view's method.
 
-    ``fields`` are query parameters, ``request`` is a ``form``, ``value`` the JSON Schema of ``output``.
+    ``fields`` are query parameters, ``request`` is a ``form``, ``value`` the JSON Schema of ``output``,
+    ``text`` what else there is to say.
     """
     schema = None if status == 204 else output_schema(value or _TEXT)
     return extend_schema(
         operation_id=f"utilities_{name}",
         summary=summary,
+        description=text or None,
         parameters=[MACHINE, *fields],
         request=request,
         responses=answers(status, schema, body=request is not None),

@@ -1,13 +1,29 @@
 """Addresses below /firecrest/v1/; see ``routing`` for what counts as the same address."""
 
 from api.firecrest.routing import everything_else
-from api.firecrest.views import compute, status, utilities
+from api.firecrest.views import (
+    compute,
+    compute_submit,
+    schema,
+    status,
+    tasks,
+    transfers,
+    utilities,
+)
 from api.firecrest.views.nowhere import NowhereView
 
-described = [*status.urlpatterns, *utilities.urlpatterns, *compute.urlpatterns]
+described = [
+    *status.urlpatterns,
+    *utilities.urlpatterns,
+    *tasks.urlpatterns,
+    *compute_submit.urlpatterns,
+    *compute.urlpatterns,
+    *transfers.urlpatterns,
+]
 """The endpoints of the contract, which the OpenAPI document describes."""
 
 urlpatterns = [
     *described,
+    *schema.urlpatterns,
     everything_else(NowhereView, "firecrest-nothing"),
 ]

@@ -23,6 +23,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "PREPROCESSING_HOOKS": ["api.firecrest.description.without_firecrest"],
     "ENUM_NAME_OVERRIDES": {
         "RunState": "api.v1.serializers.RUN_STATES",
         "RunSource": "api.v1.serializers.RUN_SOURCES",

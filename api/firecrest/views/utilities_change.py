@@ -118,7 +118,10 @@ class SymlinkView(ChangingView):
 class RemoveView(ChangingView):
     description: ClassVar[str] = "Error on rm operation"
 
-    @utility("rm", "Remove a file or directory", status=204, request=form({"targetPath": _PATH}))
+    @utility(
+        "rm", "Remove a file or directory", status=204, request=form({"targetPath": _PATH}),
+        text="`targetPath` comes as a form field in the body, as for POST.",
+    )  # fmt: skip
     def delete(self, request: Request) -> HttpResponseBase:
         account, fields = self.account(), self.form
         files.remove(account, fields.text("targetPath"), **self.actor)

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from api.firecrest.base import FirecrestView, Refusal
@@ -24,7 +25,6 @@ _TARGET = query("targetPath", _PATH, required=True)
 _LINES = query("lines", "A number, possibly with a suffix such as K; 10 without lines and bytes.")
 _BYTES = query("bytes", "In place of lines.")
 _GREP = query("grep", "Of these lines, only those that contain this text.")
-_BINARY = {"type": "string", "format": "binary"}
 
 
 class PartView(FirecrestView):
@@ -93,8 +93,7 @@ class DownloadView(FirecrestView):
     @extend_schema(
         operation_id="utilities_download", summary="The bytes of a small file",
         parameters=[MACHINE, query("sourcePath", _PATH, required=True)],
-        responses=answers(200, None)
-        | {(200, "application/octet-stream"): OpenApiResponse(_BINARY, "The content, as it is.")},
+        responses=answers((200, "application/octet-stream"), OpenApiTypes.BINARY, "The content."),
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponseBase:
         account, path = self.account(), self.query.text("sourcePath")
