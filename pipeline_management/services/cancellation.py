@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -133,24 +132,6 @@ def _ask(client: SystemClient, runs: list[Run]) -> dict[str, CancelAnswer]:
             except SchedulerError as error:
                 answers[str(run.pk)] = CancelAnswer(False, error.text)
     return answers
-
-
-def note_cancelled(account: SystemAccount, job_ids: Collection[str], user: User) -> None:
-    """Somebody ends jobs by their ids, as FirecREST does: remember the wish with the runs they belong to, so
-    that their history tells who it was. Passing it on is the caller's."""
-    runs = Run.objects.filter(
-        account=account, kind=RunKind.JOB, job_id__in=list(job_ids), state__in=WATCHED_STATES
-    ).exclude(desired=Desired.CANCEL)
-    now = timezone.now()
-    fields: dict[str, object] = {
-        "desired": Desired.CANCEL,
-        "cancel_requested_at": now,
-        "cancel_requested_by": user,
-        "cancel_sent_at": now,
-        "next_at": now + _AGAIN,
-    }
-    notes = [Note("cancel_requested", "portal")]
-    apply([Change(run, fields=fields, notes=notes) for run in runs], actor=user.get_username())
 
 
 def _passed_on(run: Run, answer: CancelAnswer | None) -> Change:

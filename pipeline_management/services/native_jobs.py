@@ -37,7 +37,13 @@ from pipeline_management.services import api_tasks, faults, leases, trouble
 from pipeline_management.services.clients import client_for, settle_seconds
 from pipeline_management.services.documents import canonical_json
 from pipeline_management.services.intake import new_key
-from pipeline_management.services.native_outcomes import EARLY, SubmissionRefused, kept, settle
+from pipeline_management.services.native_outcomes import (
+    EARLY,
+    SubmissionRefused,
+    kept,
+    settle,
+    shown,
+)
 from pipeline_management.services.transactions import atomically
 
 logger = logging.getLogger(__name__)
@@ -183,7 +189,7 @@ def _write_down(
     text = canonical_json(_asked(request, job))
     run = Run(
         kind=RunKind.JOB,
-        name=(request.name or request.file)[:200],
+        name=shown(request.name or request.file)[:200],
         lab=only_lab(user),
         configuration_json=text,
         configuration_sha256=hashlib.sha256(text.encode()).hexdigest(),
@@ -192,7 +198,7 @@ def _write_down(
         submitter=user,
         system=account.system,
         account=account,
-        directory=job.directory[:600],
+        directory=shown(job.directory)[:600],
         source=RunSource.FIRECREST,
         key=job.tag.rpartition(":")[2],
         state=RunState.SUBMITTING,
@@ -216,8 +222,8 @@ def _write_down(
 def _asked(request: JobRequest, job: NativeJob) -> dict[str, object]:
     """The request for the history. Of variables only the names: their values may be secrets."""
     asked = {
-        "directory": job.directory,
-        "file": request.file,
+        "directory": shown(job.directory),
+        "file": shown(request.file),
         "uploaded": request.content is not None,
         "environment": sorted(request.environment) or None,
         "after": request.after,

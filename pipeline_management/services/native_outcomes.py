@@ -33,6 +33,11 @@ class SubmissionRefused(api_tasks.TaskFailed):
     """The scheduler did not take the job; the text is in its own words."""
 
 
+def shown(path: str) -> str:
+    """A path for the database, which takes no bytes that are not UTF-8."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def kept(content: bytes) -> str:
     """The beginning of a script as text for the history."""
     return (
