@@ -115,6 +115,12 @@ class Declarations(Section):
         10, ge=1, le=200, description="runs submitted over one connection in one go"
     )
 
+    webhook_allow_private: bool = Field(
+        False,
+        description="lets labs' webhooks call private, loopback and link-local addresses, and plain http; "
+        "whoever manages a lab can then reach what this machine reaches",
+    )
+
     @field_validator("secret_key")
     @classmethod
     def _not_a_sample(cls, value: str) -> str:

@@ -21,6 +21,8 @@ from centro.config.sections import Database, Email, Oidc, Section
 PREFIX = "CENTRO_"
 SECRETS_VARIABLE = "CENTRO_SECRETS"
 DATABASE_VARIABLE = "CENTRO_DATABASE_URL"
+MAIL_VARIABLE = "CENTRO_MAIL_URL"
+SENDER_VARIABLE = "CENTRO_MAIL_FROM"
 # Read by the start scripts before Python runs, so not part of `Config`.
 SCRIPT_VARIABLES = {
     SECRETS_VARIABLE: "path of the secrets file; default `secrets.json` beside the code",
@@ -111,6 +113,7 @@ def _merge_environment(
     environ: Mapping[str, str], values: dict[str, Any], sources: dict[str, str]
 ) -> list[str]:
     known = {variable: (keys, field) for variable, keys, field in environment_names()}
+    known[SENDER_VARIABLE] = (("email", "sender"), Email.model_fields["sender"])
     faults = []
     for variable in sorted(environ):
         text = environ[variable].strip()
@@ -122,6 +125,9 @@ def _merge_environment(
             if variable == DATABASE_VARIABLE:
                 if text:
                     values["database"], sources["database"] = _database_from_url(text), variable
+                continue
+            if variable == MAIL_VARIABLE:
+                _merge_mail_url(text, environ, values, sources)
                 continue
             if variable not in known:
                 faults.append(f"{variable}: is not a setting of Centro{_nearest(variable, known)}")
@@ -141,7 +147,7 @@ def _nearest(wrong: str, known: Mapping[str, object]) -> str:
     import difflib
 
     close = difflib.get_close_matches(
-        wrong, [*known, *SCRIPT_VARIABLES, DATABASE_VARIABLE], n=1, cutoff=0.8
+        wrong, [*known, *SCRIPT_VARIABLES, DATABASE_VARIABLE, MAIL_VARIABLE], n=1, cutoff=0.8
     )
     return f"; did you mean {close[0]}?" if close else "; docs/configuration.md lists all"
 
@@ -192,6 +198,43 @@ def _database_from_url(text: str) -> dict[str, Any]:
         "port": port,
     }
     return {"engine": "mysql"} | {key: value for key, value in fields.items() if value}
+
+
+def _merge_mail_url(
+    text: str, environ: Mapping[str, str], values: dict[str, Any], sources: dict[str, str]
+) -> None:
+    """Set the mail server's part of ``email``; sender and admins have variables of their own."""
+    for other in ("CENTRO_EMAIL_HOST", "CENTRO_EMAIL_USER", "CENTRO_EMAIL_PASSWORD"):
+        if environ.get(other, "").strip():
+            raise ValueError(f"says the same as {other}; give one of them")
+    section = values.setdefault("email", {})
+    for key, value in _mail_from_url(text).items():
+        section[key] = value
+        sources[f"email.{key}"] = MAIL_VARIABLE
+
+
+def _mail_from_url(text: str) -> dict[str, Any]:
+    shape = "expected smtp://user:password@host:port, smtps://… or smtp+starttls://…"
+    parts = urlsplit(text)
+    kinds = {"smtp": ("none", 25), "smtps": ("tls", 465), "smtp+starttls": ("starttls", 587)}
+    if parts.scheme not in kinds or not parts.hostname or parts.path.strip("/") or parts.fragment:
+        raise ValueError(shape)
+    if parts.query not in ("", "starttls", "starttls=true", "starttls=1"):
+        raise ValueError(f"{shape}; the only option is ?starttls=true")
+    security, port = kinds["smtp+starttls" if parts.query else parts.scheme]
+    if parts.query and parts.scheme == "smtps":
+        raise ValueError("smtps:// begins with TLS; ?starttls=true belongs to smtp://")
+    try:
+        port = parts.port or port
+    except ValueError:
+        raise ValueError("the port must be a number from 1 to 65535") from None
+    if bool(parts.username) != bool(parts.password):
+        raise ValueError(f"{shape}; user and password belong together")
+    login = {
+        "user": unquote(parts.username or "") or None,
+        "password": unquote(parts.password or "") or None,
+    }
+    return {"host": parts.hostname, "port": port, "security": security} | login
 
 
 def _explain(error: ValidationError, sources: Mapping[str, str], path: Path) -> Iterator[str]:

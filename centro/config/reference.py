@@ -15,8 +15,10 @@ from centro.config.derived import Config
 from centro.config.model import ROOT
 from centro.config.reader import (
     DATABASE_VARIABLE,
+    MAIL_VARIABLE,
     SCRIPT_VARIABLES,
     SECTIONS,
+    SENDER_VARIABLE,
     environment_names,
 )
 from centro.config.sections import Database, Section
@@ -49,6 +51,16 @@ The same in the environment: `CENTRO_DATABASE_URL=mysql://centro:password@127.0.
 behind it until everything has been encrypted anew.
 """
 
+NOTES = {
+    "email": [
+        f"Environment: `{MAIL_VARIABLE}` sets server, port, log-in and security at once: "
+        "`smtp://user:password@host:port`, with `?starttls=true` behind it, or `smtps://…` "
+        "(special characters percent-encoded; the ports 25, 587 and 465 may be left out). "
+        f"`{SENDER_VARIABLE}` is another name for `CENTRO_EMAIL_SENDER`.\n"
+    ]
+}
+"""Paragraphs between a section's heading and its table."""
+
 
 def render() -> str:
     """The whole page as Markdown, ending with a line end."""
@@ -57,7 +69,7 @@ def render() -> str:
     parts += ["\n## `database`\n", f"Environment: `{DATABASE_VARIABLE}` sets all of it at once.\n"]
     parts += _table(Database, {}, ("database",))
     for name, section in SECTIONS.items():
-        parts += [f"\n## `{name}`\n", *_table(section, names, (name,))]
+        parts += [f"\n## `{name}`\n", *NOTES.get(name, ()), *_table(section, names, (name,))]
     parts += ["\n## Only in the environment\n", "| variable | meaning |", "|---|---|"]
     parts += [f"| `{variable}` | {text} |" for variable, text in SCRIPT_VARIABLES.items()]
     return "\n".join(parts) + "\n"

@@ -66,10 +66,12 @@ class Database(Section):
 
 
 class Email(Section):
-    """Outgoing mail. Without a host, mail is written to the log instead of being sent."""
+    """Outgoing mail. Without a host nobody is mailed about runs; mail to ``admins`` goes to the log."""
 
     host: str | None = Field(
-        None, min_length=1, description="SMTP server; without it mail goes to the log"
+        None,
+        min_length=1,
+        description="SMTP server; without it nobody is mailed about runs, and mail to `admins` goes to the log",
     )
     port: int = Field(25, ge=1, le=65_535, description="SMTP port")
     user: str | None = Field(

@@ -73,6 +73,13 @@ BAD_ENVIRONMENT = [
     ("CENTRO_EMAIL_PORT", "99999", "less than or equal to 65535"),
     ("CENTRO_EMAIL_SECURITY", "ssl", "'none', 'starttls' or 'tls'"),
     ("CENTRO_EMAIL_ADMINS", "nobody", "expected a mail address"),
+    ("CENTRO_MAIL_FROM", "nobody", "expected a mail address"),
+    ("CENTRO_MAIL_URL", "mail.example.org", "expected smtp://user:password@host:port"),
+    ("CENTRO_MAIL_URL", "smtp://mail:abc", "port must be a number"),
+    ("CENTRO_MAIL_URL", "smtp://user@mail", "user and password belong together"),
+    ("CENTRO_MAIL_URL", "smtp://mail?tls=1", "the only option is ?starttls=true"),
+    ("CENTRO_MAIL_URL", "smtps://mail?starttls=true", "smtps:// begins with TLS"),
+    ("CENTRO_WEBHOOK_ALLOW_PRIVATE", "maybe", "expected one of 1, true, yes, on"),
 ]
 
 
@@ -258,3 +265,24 @@ def test_reference_page_is_up_to_date() -> None:
 def test_every_setting_is_explained() -> None:
     for name, field in Config.model_fields.items():
         assert field.description, name
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp://mail.example.org", ("mail.example.org", 25, "none", None, None)),
+        ("smtps://me:p%40ss@mail", ("mail", 465, "tls", "me", "p@ss")),
+        ("smtp://me:x@mail?starttls=true", ("mail", 587, "starttls", "me", "x")),
+        ("smtp+starttls://mail:2525", ("mail", 2525, "starttls", None, None)),
+    ],
+)
+def test_one_variable_names_the_mail_server(tmp_path: Path, url: str, expected: tuple[Any, ...]) -> None:
+    config = read(tmp_path, CENTRO_MAIL_URL=url, CENTRO_MAIL_FROM="centro@example.org")
+    mail = config.email
+    assert (mail.host, mail.port, mail.security, mail.user, mail.password) == expected
+    assert mail.sender == "centro@example.org"
+
+
+def test_the_mail_server_is_named_once(tmp_path: Path) -> None:
+    text = faults(tmp_path, CENTRO_MAIL_URL="smtp://a", CENTRO_EMAIL_HOST="b")
+    assert text == "CENTRO_MAIL_URL: says the same as CENTRO_EMAIL_HOST; give one of them"
