@@ -35,7 +35,7 @@ STREAM_RATE = 256 * 1024
 """A content may take a minute, and longer where it comes slower than 256 KiB/s."""
 
 _NO_LIMIT = 2**62
-_COUNT = re.compile(r"\d+(?:b|[kKmMGTPEZY](?:B|iB)?)?")
+_COUNT = re.compile(r"[0-9]+(?:b|[kKmMGTPEZY](?:B|iB)?)?")
 _PART = ".centro-{}.part"
 
 # the size first: a file of a gigabyte costs no more than its refusal. Of a file that grows meanwhile, and

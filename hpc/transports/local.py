@@ -40,6 +40,7 @@ from hpc.transports.base import (
 from hpc.transports.framing import BOOTSTRAP, Frame, FrameReader, frame
 
 _CHUNK = 64 * 1024
+_TIDY_UP = 1.0
 
 _KEPT_VARIABLES = (
     "HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
@@ -135,6 +136,7 @@ class LocalTransport(Transport):
         try:
             yield process
         except BaseException:
+            _hang_up(process)
             _kill_group(process)
             raise
         finally:
@@ -250,6 +252,15 @@ def _feed(descriptor: int, data: memoryview) -> memoryview:
         return data
     except BrokenPipeError:  # the command does not want the rest
         return data[:0]
+
+
+def _hang_up(process: subprocess.Popen[bytes]) -> None:
+    """Let a command that still reads its input notice the early end and tidy up."""
+    if process.stdin is not None and not process.stdin.closed:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_TIDY_UP)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
