@@ -15,6 +15,7 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.schemas.inspectors import ViewInspector
 from rest_framework.views import APIView
 
 from api.firecrest import errors, machines, refusals
@@ -60,7 +61,7 @@ class FirecrestView(APIView):
     """Whether a missing ``X-Machine-Name`` is told as ``error`` beside the description."""
     too_large: ClassVar[str] = "Failed to upload file. The file is over {bytes} bytes"
 
-    schema = PlainSchema()
+    schema: ViewInspector | None = PlainSchema()
     authentication_classes = [BearerAuthentication]
     permission_classes = [IsAuthenticated]
     parser_classes = [PlainFormParser, FormWithFilesParser]
