@@ -59,7 +59,8 @@ class TokenView(View):
             return _refusal(400, "invalid_request", "The body ended before its announced length.")
         if status == 401:
             headers["WWW-Authenticate"] = 'Basic realm="Centro"'  # RFC 6749, section 5.2
-        return HttpResponse(body, status=status, headers=headers | _NO_STORE)
+        kind = {"Content-Type": "application/json"}  # the library forgets it with some errors
+        return HttpResponse(body, status=status, headers=kind | headers | _NO_STORE)
 
     def http_method_not_allowed(
         self, request: HttpRequest, *args: Any, **kwargs: Any
