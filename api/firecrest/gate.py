@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 SLOW = 1.0
@@ -67,17 +66,6 @@ class Gate:
                 self._changed.notify_all()
 
         return leave
-
-    @contextlib.contextmanager
-    def place(self, name: str) -> Iterator[None]:
-        """A place for the time of the block; an exception counts as no answer."""
-        leave = self.enter(name)
-        answered = False
-        try:
-            yield
-            answered = True
-        finally:
-            leave(answered)
 
     def _wait(self, name: str, system: _System) -> None:
         deadline = self._clock() + PATIENCE
