@@ -90,7 +90,10 @@ def fetch(url: str) -> dict[str, dict[str, Any]]:
         data = answer.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValueError("the answer is too large")
-    document = json.loads(data)
+    try:
+        document = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("the answer is no JWK set") from error
     keys = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(keys, list):
         raise ValueError("the answer is no JWK set")
