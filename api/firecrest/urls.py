@@ -4,6 +4,7 @@ from api.firecrest.routing import everything_else
 from api.firecrest.views import (
     compute,
     compute_submit,
+    reservations,
     schema,
     status,
     tasks,
@@ -19,6 +20,7 @@ described = [
     *compute_submit.urlpatterns,
     *compute.urlpatterns,
     *transfers.urlpatterns,
+    *reservations.urlpatterns,
 ]
 """The endpoints of the contract, which the OpenAPI document describes."""
 

@@ -57,7 +57,8 @@ N = TypeVar("N", bound=_HasName)
 
 
 def changed(account: SystemAccount) -> None:
-    """To be called after a job was submitted or ended: what was heard before does not count any more."""
+    """To be called after a job was submitted or ended, or a reservation changed: what was heard before does
+    not count any more."""
     cache.set(_stamp_key(account), secrets.token_hex(8), _STAMP_SECONDS)
 
 
@@ -226,10 +227,11 @@ def _rows(
     begun = _rest.now()
     key = (kind, account.pk)
     client = client_for(account)
+    stamp = _stamp(account) if kind == "reservations" else None
     since = begun if anew else float("-inf")
-    rows: list[N] = _rest.get(key, lambda: client.run(command), since=since)
+    rows: list[N] = _rest.get(key, lambda: client.run(command), stamp=stamp, since=since)
     if not anew and not set(names) <= {row.name for row in rows}:  # perhaps made since
-        rows = _rest.get(key, lambda: client.run(command), since=begun)
+        rows = _rest.get(key, lambda: client.run(command), stamp=stamp, since=begun)
     return rows
 
 

@@ -222,7 +222,7 @@ SlurmdTimeout=30
 MaxJobCount=100000
 MaxArraySize=20001
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=5,default_queue_depth=200
-NodeName={host} NodeAddr=127.0.0.1 CPUs={settings.cpus} RealMemory={settings.memory_mb}
+NodeName={host} NodeAddr=127.0.0.1 CPUs={settings.cpus} RealMemory={settings.memory_mb} Feature=f7t
 PartitionName=part01 Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 PartitionName=part02 Nodes=ALL MaxTime=00:10:00 State=UP
 PartitionName=closed Nodes=ALL State=DOWN
