@@ -33,7 +33,7 @@ from pipeline_management.choices import (
     RunState,
 )
 from pipeline_management.models import ApiTask, Attempt, Run, RunEvent, SystemAccount
-from pipeline_management.services import api_tasks, faults, leases, trouble
+from pipeline_management.services import api_tasks, cluster, faults, leases, trouble
 from pipeline_management.services.clients import client_for, settle_seconds
 from pipeline_management.services.documents import canonical_json
 from pipeline_management.services.intake import new_key
@@ -107,6 +107,8 @@ class _Submission:
             except DatabaseError as error:  # the lease runs out, and the job is looked for
                 logger.warning("the outcome of %s was not written down: %s", self.run.pk, error)
                 raise api_tasks.StillRunning from error
+            finally:
+                cluster.changed(self.run.account)
 
 
 def submit(
