@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from accounts.models import OAuthClient
 from accounts.oauth import clients, tokens
 from accounts.oauth.errors import TokenError
+from pipeline_management.services.site.reading import SiteError
 
 ADDRESS = "10.9.8.7"
 APP = {"client_id": "my-app", "client_secret": "a secret: 1%+", "user": "alice"}
@@ -100,3 +101,46 @@ def test_a_dry_run_writes_nothing(site: dict[str, Any], apply: Any) -> None:
     site["oauth_clients"] = [dict(APP)]
     assert "created   client my-app" in told(apply(site, dry_run=True))
     assert not OAuthClient.objects.exists()
+
+
+BROKEN: list[tuple[dict[str, Any], str, str]] = [
+    ({"client_id": "a b"}, "[0].client_id", "letters, digits"),
+    ({"client_id": None}, "[0].client_id", "is missing"),
+    ({"user": "nobody"}, "[0].user", "no user 'nobody'"),
+    ({"user": "alic"}, "[0].user", 'did you mean "alice"?'),
+    ({"client_secret": None}, "[0]", "exactly one of client_secret"),
+    ({"client_secret": ""}, "[0].client_secret", "at least 1 character"),
+    ({"client_secret_file": "x"}, "[0]", "exactly one of client_secret"),
+    (
+        {"client_secret": None, "client_secret_file": "none"},
+        "[0].client_secret_file",
+        "No such file",
+    ),
+    (
+        {"client_secret": None, "client_secret_env": "NO_SUCH_VARIABLE"},
+        "[0].client_secret_env",
+        "NO_SUCH_VARIABLE is not set",
+    ),
+    ({"scopes": ["everything"]}, "[0].scopes[0]", "'firecrest', found 'everything'"),
+    ({"scopes": []}, "[0].scopes", "at least 1 item"),
+    ({"secret": "x"}, "[0].secret", "is not a known key"),
+]
+
+
+@pytest.mark.parametrize(("changes", "where", "text"), BROKEN)
+def test_faults_say_where_and_what(
+    changes: dict[str, Any], where: str, text: str, site: dict[str, Any], apply: Any
+) -> None:
+    client = {key: value for key, value in (APP | changes).items() if value is not None}
+    site["oauth_clients"] = [client]
+    with pytest.raises(SiteError) as caught:
+        apply(site)
+    told = [str(fault) for fault in caught.value.faults]
+    assert any(f"oauth_clients{where}: " in line and text in line for line in told), told
+    assert not User.objects.exists()
+
+
+def test_an_id_is_given_once(site: dict[str, Any], apply: Any) -> None:
+    site["oauth_clients"] = [dict(APP), APP | {"user": "bob"}]
+    with pytest.raises(SiteError, match=r"oauth_clients\[1\].client_id: is the same as that of"):
+        apply(site)
