@@ -1,5 +1,6 @@
 from pipeline_management.models.api_task import ApiTask
 from pipeline_management.models.event import AuditEvent, Heartbeat, RunEvent
+from pipeline_management.models.notification import Delivery, MailPreference, RunEnding, Webhook
 from pipeline_management.models.pipeline import Pipeline, PipelineSystem, PipelineVersion
 from pipeline_management.models.run import Attempt, Run, RunLog
 from pipeline_management.models.system import System, SystemAccount
@@ -8,13 +9,17 @@ __all__ = [
     "ApiTask",
     "Attempt",
     "AuditEvent",
+    "Delivery",
     "Heartbeat",
+    "MailPreference",
     "Pipeline",
     "PipelineSystem",
     "PipelineVersion",
     "Run",
+    "RunEnding",
     "RunEvent",
     "RunLog",
     "System",
     "SystemAccount",
+    "Webhook",
 ]

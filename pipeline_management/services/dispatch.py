@@ -18,9 +18,12 @@ SUBMIT = "pipeline_management.submit_due"
 POLL = "pipeline_management.poll_account"
 FINISH = "pipeline_management.finish_due"
 CANCEL = "pipeline_management.cancel_due"
+NOTIFY = "pipeline_management.notify_due"
+NO_ACCOUNT = 0
+"""In place of an account's id, for work that belongs to none."""
 UNHEARD_SECONDS = 3
 """How long a hint that nobody hears keeps others back; about as long as until the next sweep."""
-QUEUES = {SUBMIT: "submit", FINISH: "submit", CANCEL: "submit", POLL: "poll"}
+QUEUES = {SUBMIT: "submit", FINISH: "submit", CANCEL: "submit", POLL: "poll", NOTIFY: "control"}
 
 
 def ring(task: str, account_id: int) -> None:

@@ -26,6 +26,7 @@ from pipeline_management.models import Run, SystemAccount
 from pipeline_management.services import api_tasks, dispatch, leases, native_lookup, trouble
 from pipeline_management.services.clients import client_for
 from pipeline_management.services.history import first_fault
+from pipeline_management.services.notifications import outbox
 from pipeline_management.services.transition import Change, Note, apply
 
 logger = logging.getLogger(__name__)
@@ -183,11 +184,13 @@ def _audit() -> None:
 
 
 def sweep_retention() -> None:
-    """Delete what is past its use: expired sessions and tasks, and tokens that expired a month ago."""
+    """Delete what is past its use: expired sessions and tasks, tokens that expired a month ago, and
+    old deliveries."""
     _once("sweep:retention", _retention)
 
 
 def _retention() -> None:
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
     api_tasks.delete_expired()
+    outbox.delete_old()
     ApiToken.objects.filter(expires_at__lt=timezone.now() - timedelta(days=30)).delete()

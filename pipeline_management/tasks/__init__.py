@@ -1,5 +1,6 @@
 """Celery entry points: take an id, call a service. Whatever fails is found again by the next sweep."""
 
+from pipeline_management.tasks.notifications import notify_due, sweep_digests, sweep_notify
 from pipeline_management.tasks.runs import cancel_due, finish_due, poll_account, submit_due
 from pipeline_management.tasks.sweeps import (
     sweep_audit,
@@ -15,11 +16,14 @@ from pipeline_management.tasks.sweeps import (
 __all__ = [
     "cancel_due",
     "finish_due",
+    "notify_due",
     "poll_account",
     "submit_due",
     "sweep_audit",
     "sweep_cancel",
+    "sweep_digests",
     "sweep_finish",
+    "sweep_notify",
     "sweep_orphans",
     "sweep_poll",
     "sweep_retention",

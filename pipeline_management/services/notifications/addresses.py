@@ -1,0 +1,41 @@
+"""Mail addresses as people write them into configurations."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+MOST = 20
+"""Addresses of one configuration that are written to."""
+LONGEST = 254
+"""Characters of an address (RFC 5321, 4.5.3.1.3, less the angle brackets)."""
+
+
+def is_address(text: str) -> bool:
+    """Whether mail can be sent there; never with a line end or another control character."""
+    if len(text) > LONGEST or not text.isprintable():
+        return False
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def in_value(value: Any) -> list[str]:
+    """The texts of an ``email`` value: one address, several separated by commas, or a list of such."""
+    texts = value if isinstance(value, list) else [value]
+    parts = [part.strip() for text in texts if isinstance(text, str) for part in text.split(",")]
+    return [part for part in parts if part]
+
+
+def in_configuration(text: str) -> list[str]:
+    """The usable addresses, at most ``MOST``, each once, of the key ``email`` of a configuration's JSON text."""
+    document = json.loads(text) if text else None
+    if not isinstance(document, dict):
+        return []
+    found = {part.lower(): part for part in in_value(document.get("email")) if is_address(part)}
+    return list(found.values())[:MOST]
