@@ -6,8 +6,6 @@ Parameters: ``state`` (several), ``pipeline``, ``system``, ``lab``, ``submitter`
 
 from __future__ import annotations
 
-import uuid
-from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -22,7 +20,7 @@ from accounts.models import Lab
 from accounts.policy import Viewer, scope_of
 from pipeline_management.choices import RunState
 from pipeline_management.models import Pipeline, PipelineVersion, Run, System
-from pipeline_management.querysets import visible_versions
+from pipeline_management.querysets import RunQuerySet, visible_versions
 
 MAX_TEXT = 200
 
@@ -110,19 +108,12 @@ class RunFilter(filters.FilterSet):
         """Only runs with an attention flag; an unticked box filters nothing."""
         return queryset.exclude(attention="") if value else queryset
 
-    def by_text(self, queryset: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
-        """Part of the name or of a reason; a whole job id or run id."""
-        found = (
-            Q(name__icontains=value)
-            | Q(reason_text__icontains=value)
-            | Q(attention_text__icontains=value)
-            | Q(job_id=value)
-        )
-        with suppress(ValueError):
-            found |= Q(pk=uuid.UUID(value))
-        return queryset.filter(found)
+    def by_text(self, queryset: RunQuerySet, name: str, value: str) -> RunQuerySet:
+        return queryset.mentioning(value)
 
     @property
     def is_narrowed(self) -> bool:
         """Whether any filter is set."""
-        return any(self.data.getlist(name) != [] and any(self.data.getlist(name)) for name in self.filters)
+        return any(
+            self.data.getlist(name) != [] and any(self.data.getlist(name)) for name in self.filters
+        )

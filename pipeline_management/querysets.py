@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -31,6 +33,18 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.select_related(
             "version__pipeline", "lab", "submitter", "system", "account"
         ).defer("configuration_json", "script")
+
+    def mentioning(self, text: str) -> Self:
+        """Part of the name or of a reason; a whole job id or run id."""
+        found = (
+            Q(name__icontains=text)
+            | Q(reason_text__icontains=text)
+            | Q(attention_text__icontains=text)
+            | Q(job_id=text)
+        )
+        with suppress(ValueError):
+            found |= Q(pk=uuid.UUID(text))
+        return self.filter(found)
 
     def open(self) -> Self:
         """Runs that still need work or watching."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
-from contextlib import suppress
-
 from django.contrib.auth.models import User
-from django.db.models import Model, Q
+from django.db.models import Model
 
 from accounts.models import Lab
 from api.v1.parameters import Parameters
@@ -48,7 +45,7 @@ def narrow(runs: RunQuerySet, parameters: Parameters) -> RunQuerySet:
     if before := parameters.moment("created_before"):
         runs = runs.filter(created_at__lt=before)
     text = parameters.text("text", 200)
-    return runs if text is None else runs.filter(_mentions(text))
+    return runs if text is None else runs.mentioning(text)
 
 
 def _of_versions(runs: RunQuerySet, pipeline: str | None, version: str | None) -> RunQuerySet:
@@ -60,16 +57,3 @@ def _of_versions(runs: RunQuerySet, pipeline: str | None, version: str | None) -
     if version is not None:
         versions = versions.filter(version=version)
     return runs.filter(version_id__in=list(versions.values_list("pk", flat=True)))
-
-
-def _mentions(text: str) -> Q:
-    """Part of the name or of a reason; a whole job id or run id."""
-    found = (
-        Q(name__icontains=text)
-        | Q(reason_text__icontains=text)
-        | Q(attention_text__icontains=text)
-        | Q(job_id=text)
-    )
-    with suppress(ValueError):
-        found |= Q(pk=uuid.UUID(text))
-    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from django import forms
@@ -14,20 +13,12 @@ from pydantic import ValidationError as SettingsError
 
 from pipeline_management.models import Pipeline, PipelineSystem, PipelineVersion
 from pipeline_management.models.pipeline import ALIASES
-from pipeline_management.services.documents import canonical_json
 from pipeline_management.services.rendering import check_template
 from pipeline_management.services.schema_check import check_schema
 from pipeline_management.services.site.schema import Resources
-from pipeline_management.services.site.versions import sort_key
+from pipeline_management.services.site.versions import content_sha256, sort_key
 
 CONTENT = ("pipeline", "version", "engine", "schema", "script", "resources", "example")
-
-
-def content_sha256(version: PipelineVersion) -> str:
-    """The same digest that applying a site file gives to the same content."""
-    names = ("schema", "script", "resources", "engine")
-    content = {name: getattr(version, name) for name in names}
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
 
 class VersionForm(forms.ModelForm):
@@ -43,8 +34,12 @@ class VersionForm(forms.ModelForm):
         model = PipelineVersion
         exclude = ()
         help_texts = {
-            "schema": _("JSON Schema (draft 2020-12) of the configuration; {} accepts every object."),
-            "resources": _("queue, walltime (HH:MM:SS), cpus, memory_mb, account, nodes, tasks, gpus, qos"),
+            "schema": _(
+                "JSON Schema (draft 2020-12) of the configuration; {} accepts every object."
+            ),
+            "resources": _(
+                "queue, walltime (HH:MM:SS), cpus, memory_mb, account, nodes, tasks, gpus, qos"
+            ),
             "all_labs": _("Every lab may run it; the labs below do not count then."),
         }
 
@@ -52,14 +47,18 @@ class VersionForm(forms.ModelForm):
         """``latest`` and ``development`` have a meaning of their own."""
         version: str = self.cleaned_data["version"]
         if version in ALIASES:
-            raise ValidationError(_("This word has a meaning of its own: call the version otherwise."))
+            raise ValidationError(
+                _("This word has a meaning of its own: call the version otherwise.")
+            )
         return version
 
     def clean_schema(self) -> Any:
         schema = self.cleaned_data["schema"] or {}
         problems = check_schema(schema)
         if problems:
-            raise ValidationError([f"{problem.pointer or '/'}: {problem.message}" for problem in problems])
+            raise ValidationError(
+                [f"{problem.pointer or '/'}: {problem.message}" for problem in problems]
+            )
         return schema
 
     def clean_script(self) -> str:
@@ -125,7 +124,9 @@ class PipelineVersionAdmin(admin.ModelAdmin):
     ) -> None:
         """Order and content hash follow from the content."""
         obj.sort_key = sort_key(obj.version)
-        obj.content_sha256 = content_sha256(obj)
+        obj.content_sha256 = content_sha256(
+            schema=obj.schema, script=obj.script, resources=obj.resources, engine=obj.engine
+        )
         super().save_model(request, obj, form, change)
 
 
