@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from django.contrib.auth.models import User
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -29,11 +27,13 @@ class CannotCheck(APIException):
     status_code = 503
 
 
-def _refuse(description: str, **gateway: str) -> NoReturn:
+class TokenRefused(AuthenticationFailed):
     """401 as of the contract: what the gateway of a FirecREST site says, and what its services say."""
-    raise AuthenticationFailed(
-        (gateway or {"message": "Unauthorized"}) | {"description": description}
-    )
+
+    auth_header = CHALLENGE
+
+    def __init__(self, description: str, **gateway: str) -> None:
+        super().__init__((gateway or {"message": "Unauthorized"}) | {"description": description})
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -44,24 +44,24 @@ class BearerAuthentication(BaseAuthentication):
         and ``CannotCheck`` (503)."""
         header = request.META.get("HTTP_AUTHORIZATION", "").strip()
         if not header:
-            _refuse("No Auth Header given")
+            raise TokenRefused("No Auth Header given")
         scheme, _, text = header.partition(" ")
         try:
             if scheme.lower() != "bearer":
                 raise UnreadableToken("The header is not “Bearer …”.")
             user, info = tokens.verify(text.strip())
-        except UnreadableToken:
-            _refuse(
+        except UnreadableToken as error:
+            raise TokenRefused(
                 "Bad header or JWT, general exception raised", message="Bad token; invalid JSON"
-            )
-        except ExpiredToken:
-            _refuse("JWT token has expired", exp="token expired")
+            ) from error
+        except ExpiredToken as error:
+            raise TokenRefused("JWT token has expired", exp="token expired") from error
         except TokenError as error:
-            _refuse(str(error))
+            raise TokenRefused(str(error)) from error
         except IssuerUnreachable as error:
             raise CannotCheck({"description": str(error)}) from error
         if SCOPE not in info.scopes:
-            _refuse(f"The token does not have the scope “{SCOPE}”.")
+            raise TokenRefused(f"The token does not have the scope “{SCOPE}”.")
         return user, info
 
     def authenticate_header(self, request: Request) -> str:
