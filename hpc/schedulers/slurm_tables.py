@@ -117,7 +117,11 @@ _NEVER = (
     "unrecognized option|invalid option|requires an argument|"
     "This does not look like a batch script|Batch script is empty|"
     "Batch script contains (only whitespace|DOS line breaks)|"
-    "Unable to open file|cli_filter plugin terminated"
+    "Unable to open file|cli_filter plugin terminated|"
+    # directives of people's own scripts that sbatch gives up on by itself (each measured)
+    "Invalid directive found in batch script|: Unmatched |is not a valid node count|"
+    "unrecognized --[a-z-]+ argument|invalid --[a-z-]+=|doesn't allow an argument|"
+    "only permitted by root user|Could not open user environment file|No cluster '"
 )
 SUBMIT_ERRORS = SubmitErrorPatterns(rejected=f"{_PASSES_LATER}|{_NEVER}", transient=_PASSES_LATER)
 

@@ -40,6 +40,15 @@ def test_a_refused_submission_is_known_as_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("sbatch: error: Invalid directive found in batch script: one", "rejected"),
+        ("sbatch: fatal: stdin: line 2: Unmatched `'` in ['unterminated]", "rejected"),
+        ('sbatch: error: "abc" is not a valid node count', "rejected"),
+        ('sbatch: error: unrecognized --mem-bind argument "x"', "rejected"),
+        ("sbatch: error: invalid --profile=foo option", "rejected"),
+        ("sbatch: option '--wait' doesn't allow an argument", "rejected"),
+        ("sbatch: error: --uid only permitted by root user", "rejected"),
+        ("sbatch: error: Could not open user environment file /none", "rejected"),
+        ("sbatch: error: No cluster 'none' known by database.", "rejected"),
         ("sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job "
          "violates accounting/QOS policy (job submit limit, user's size and/or time limits)", "transient"),
         ("sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job "
