@@ -15,7 +15,7 @@ from tests.firecrest.portal import CLUSTER, Portal
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("firecrest")]
 
-SCRIPT = "#!/bin/bash\n#SBATCH --job-name={name}\n#SBATCH --time=05:00\n{body}\n"
+SCRIPT = '#!/bin/bash\n#SBATCH --job-name="{name}"\n#SBATCH --time=05:00\n{body}\n'
 BASE_KEYS = {
     "jobid", "partition", "name", "user", "state", "start_time", "time", "time_left", "nodes", "nodelist",
 }  # fmt: skip
@@ -117,11 +117,21 @@ def test_account(portal: Portal, alice: Any) -> None:
     assert "sbatch: error" in task["data"]
 
 
-def test_a_script_that_slurm_refuses(alice: Any) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("echo no interpreter\n", "#!"),
+        ("#!/bin/sh\n#SBATCH --job-name=two words\n", "Invalid directive found in batch script"),
+        ("#!/bin/sh\n#SBATCH --partition=nowhere\n", "invalid partition"),
+    ],
+)
+def test_a_script_that_slurm_refuses(alice: Any, text: str, said: str) -> None:
+    begun = time.monotonic()
     with pytest.raises(firecrest.FirecrestException) as refused:
-        alice.submit(CLUSTER, script_str="echo no interpreter\n")
+        alice.submit(CLUSTER, script_str=text)
     task = next(iter(refused.value.responses[-1].json()["tasks"].values()))
-    assert "sbatch: error" in task["data"] and "#!" in task["data"]
+    assert "sbatch: error" in task["data"] and said in task["data"]
+    assert time.monotonic() - begun < 10
 
 
 def test_the_queue(portal: Portal, alice: Any, bob: Any) -> None:
