@@ -11,7 +11,12 @@ newline='
 # The pattern letters of sbatch(1), the first step of the batch script; $made is the result.
 expand() {
   rest=$1 made=
-  case $rest in *\\*) made=$rest; return;; esac
+  case $rest in
+    *\\*) # keeps all letters from their meaning
+      while :; do
+        case $rest in *\\*) rest=${rest%%\\*}${rest#*\\};; *) made=$rest; return;; esac
+      done;;
+  esac
   while :; do
     case $rest in
       *%*) made=$made${rest%%\%*}; rest=${rest#*%};;
@@ -67,8 +72,8 @@ for row in $rows; do
   # an array's default is shown as if it were no array
   if [ "$4" != N/A ] && [ "$out" = "${17}/slurm-$raw.out" ]; then out="${17}/slurm-${array}_$index.out"; fi
   if [ "$4" != N/A ] && [ "$err" = "${17}/slurm-$raw.out" ]; then err="${17}/slurm-${array}_$index.out"; fi
-  case $out in *%*) expand "$out"; out=$made;; esac
-  case $err in *%*) expand "$err"; err=$made;; esac
+  case $out in *[%\\]*) expand "$out"; out=$made;; esac
+  case $err in *[%\\]*) expand "$err"; err=$made;; esac
   printf '%s\037' "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" "$9" "${10}" "${11}" "${12}" "${13}" "${14}" "$out" "$err"
   printf '\036\n'
   case $state in

@@ -1,0 +1,97 @@
+"""One question for many: how often it is asked, who gets which answer, what an error does."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pipeline_management.services.coalescing import Coalesced
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class Question:
+    """Counts how often it was asked; answers with the number."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self) -> int:
+        self.asked += 1
+        return self.asked
+
+
+def test_an_answer_is_kept_for_its_time() -> None:
+    clock, ask = Clock(), Question()
+    answers: Coalesced[int] = Coalesced(2.0, clock=clock)
+    assert [answers.get("a", ask) for _ in range(3)] == [1, 1, 1]
+    clock.time = 1.9
+    assert answers.get("a", ask) == 1
+    clock.time = 2.0
+    assert answers.get("a", ask) == 2
+    assert answers.get("b", ask) == 3
+    answers.clear()
+    assert answers.get("a", ask) == 4
+
+
+def test_another_stamp_and_a_later_time_want_a_new_answer() -> None:
+    clock, ask = Clock(), Question()
+    answers: Coalesced[int] = Coalesced(2.0, clock=clock)
+    assert answers.get("a", ask, stamp=1) == 1
+    assert answers.get("a", ask, stamp=2) == 2
+    assert answers.get("a", ask, stamp=2) == 2
+    clock.time = 0.5
+    assert answers.get("a", ask, stamp=2, since=0.4) == 3
+    assert answers.get("a", ask, stamp=2, since=0.4) == 3
+
+
+def test_who_comes_meanwhile_waits_for_the_same_answer() -> None:
+    release, ask = threading.Event(), Question()
+    answers: Coalesced[int] = Coalesced(60.0)
+
+    def slow() -> int:
+        assert release.wait(10)
+        return ask()
+
+    with ThreadPoolExecutor(8) as threads:
+        futures = [threads.submit(answers.get, "a", slow) for _ in range(8)]
+        threading.Timer(0.2, release.set).start()
+        assert {future.result(10) for future in futures} == {1}
+    assert ask.asked == 1
+
+
+def test_an_error_is_for_all_who_wait_and_is_not_kept() -> None:
+    release = threading.Event()
+    answers: Coalesced[int] = Coalesced(60.0)
+    calls: list[int] = []
+
+    def failing() -> int:
+        calls.append(1)
+        assert release.wait(10)
+        raise RuntimeError("no answer")
+
+    with ThreadPoolExecutor(4) as threads:
+        futures = [threads.submit(answers.get, "a", failing) for _ in range(4)]
+        threading.Timer(0.2, release.set).start()
+        for future in futures:
+            with pytest.raises(RuntimeError, match="no answer"):
+                future.result(10)
+    assert len(calls) == 1
+    assert answers.get("a", Question()) == 1
+
+
+def test_old_answers_do_not_pile_up() -> None:
+    clock = Clock()
+    answers: Coalesced[int] = Coalesced(2.0, most=10, clock=clock)
+    for number in range(100):
+        clock.time = float(number)
+        answers.get(number, Question())
+    assert len(answers._flights) <= 11
