@@ -62,7 +62,12 @@ def follow(run: Run, *states: RunState, seconds: float = 60) -> Run:
     wanted = states or tuple(state for state in RunState if state.is_terminal)
     end = time.monotonic() + seconds
     while step(run).state not in wanted:
-        told = (run.state, run.queue_state, run.attention_text, list(run.events.values("type", "data")))
+        told = (
+            run.state,
+            run.queue_state,
+            run.attention_text,
+            list(run.events.values("type", "data")),
+        )
         assert time.monotonic() < end, told
         time.sleep(0.2)
     assert first_fault(run) == ""

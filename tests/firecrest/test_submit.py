@@ -31,7 +31,9 @@ def home(desk: Desk) -> Path:
 
 def test_an_uploaded_script_is_a_run_of_the_history(desk: Desk) -> None:
     lab = make_lab("one", alice=Role.SUBMITTER)
-    answer = upload(desk, SCRIPT + "#SBATCH --job-name=mine\necho out; echo err >&2; pwd\n", "my job.sh")
+    answer = upload(
+        desk, SCRIPT + "#SBATCH --job-name=mine\necho out; echo err >&2; pwd\n", "my job.sh"
+    )
     assert answer.status_code == 201
     assert answer.json()["success"] == "Task created"
     data, run = submitted(desk, answer)
@@ -50,7 +52,12 @@ def test_an_uploaded_script_is_a_run_of_the_history(desk: Desk) -> None:
     }
     assert isinstance(job, int)
     assert (folder / "my_job.sh").stat().st_mode & 0o777 == 0o700
-    assert (run.kind, run.source, run.name, run.lab) == (RunKind.JOB, RunSource.FIRECREST, "mine", lab)
+    assert (run.kind, run.source, run.name, run.lab) == (
+        RunKind.JOB,
+        RunSource.FIRECREST,
+        "mine",
+        lab,
+    )
     assert (run.submitter, run.directory, run.job_id) == (desk.alice, str(folder), str(job))
     assert run.script.endswith("pwd\n")
     follow(run)
@@ -61,7 +68,9 @@ def test_an_uploaded_script_is_a_run_of_the_history(desk: Desk) -> None:
 
 
 def test_output_files_as_the_script_names_them(desk: Desk) -> None:
-    script = SCRIPT + "#SBATCH --output=o-%j.txt\n#SBATCH -e sub-%x-%j.err\n#SBATCH -J n1\nmkdir x\n"
+    script = (
+        SCRIPT + "#SBATCH --output=o-%j.txt\n#SBATCH -e sub-%x-%j.err\n#SBATCH -J n1\nmkdir x\n"
+    )
     data, run = submitted(desk, upload(desk, script))
     job = data["jobid"]
     assert data["job_file_out"] == f"{run.directory}/o-{job}.txt"
@@ -74,8 +83,18 @@ def test_output_files_as_the_script_names_them(desk: Desk) -> None:
 
 
 def test_variables_arrive_unchanged_beside_the_usual_ones(desk: Desk) -> None:
-    given = {"A": "a", "B": "b 1", "C": "x,y='z'", "D": "two\nlines", "E": "$HOME `id`", "N": 3, "U": "ä"}
-    script = SCRIPT + 'printf "%s|" "$A" "$B" "$C" "$D" "$E" "$N" "$U" "$HOME" "${CENTRO_USER-none}"\n'
+    given = {
+        "A": "a",
+        "B": "b 1",
+        "C": "x,y='z'",
+        "D": "two\nlines",
+        "E": "$HOME `id`",
+        "N": 3,
+        "U": "ä",
+    }
+    script = (
+        SCRIPT + 'printf "%s|" "$A" "$B" "$C" "$D" "$E" "$N" "$U" "$HOME" "${CENTRO_USER-none}"\n'
+    )
     _, run = submitted(desk, upload(desk, script, env=json.dumps(given)))
     follow(run)
     text = bytes(run.logs.get().data).decode()
@@ -164,9 +183,7 @@ def test_faults_of_an_upload(desk: Desk, fields: dict[str, Any], body: dict[str,
 def test_a_script_over_the_limit(desk: Desk) -> None:
     answer = upload(desk, b"#" * (5 * 1024 * 1024))
     assert answer.status_code == 413
-    assert answer.json() == {
-        "description": "Failed to upload batch script. The file is over 5 MB"
-    }
+    assert answer.json() == {"description": "Failed to upload batch script. The file is over 5 MB"}
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,10 @@ def test_whose_tasks_one_sees(desk: Desk) -> None:
     assert foreign.status_code == 403
     assert foreign.json() == {"description": "Operation not permitted. Invalid task owner."}
     missing = desk.ask("GET", "/tasks/taskslist", machine=None)
-    assert (missing.status_code, missing.json()) == (404, {"error": "Task taskslist does not exist"})
+    assert (missing.status_code, missing.json()) == (
+        404,
+        {"error": "Task taskslist does not exist"},
+    )
     assert desk.ask("GET", "/tasks/taskslist", person=None, machine=None).status_code == 401
     age(mine, hours=25)
     ApiTask.objects.filter(pk=mine.pk).update(expires_at=timezone.now())

@@ -102,9 +102,7 @@ def test_compress_and_extract(desk: Desk) -> None:
     with tarfile.open(followed) as packed:
         assert not packed.getmember("source dir/link").issym()
     zipped = desk.folder / "z*p.zip"
-    subprocess.run(
-        ["python3", "-m", "zipfile", "-c", str(zipped), str(source / "a b")], check=True
-    )
+    subprocess.run(["python3", "-m", "zipfile", "-c", str(zipped), str(source / "a b")], check=True)
     desk.give(zipped)
     done(desk, "extract", sourcePath=str(zipped), targetPath=str(target))
     assert (target / "a b").read_text() == "blank"
@@ -125,7 +123,12 @@ def test_a_missing_source_is_a_failed_job(desk: Desk) -> None:
 @pytest.mark.django_db
 def test_what_is_asked_of_the_scheduler(desk: Desk) -> None:
     first, _run = submitted(desk, upload(desk, SCRIPT + "sleep 300\n"))
-    fields = {"jobName": "my copy", "time": "1-02", "stageOutJobId": str(first["jobid"]), "account": "acct1"}
+    fields = {
+        "jobName": "my copy",
+        "time": "1-02",
+        "stageOutJobId": str(first["jobid"]),
+        "account": "acct1",
+    }
     answer = ask(desk, "cp", sourcePath="a", targetPath="b", **fields)
     data, run = submitted(desk, answer)
     said = desk.lab.slurm("scontrol", "show", "job", str(data["jobid"]))
