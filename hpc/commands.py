@@ -44,6 +44,9 @@ class Command(Generic[T]):
     an absolute directory or None; ``env`` is added to the environment. ``timeout`` is in seconds in total.
     ``max_output`` caps stdout and stderr together, in bytes. ``read_only`` says that running it twice does
     no harm, so that a broken connection may be retried once. ``parse`` raises only ``HpcError``.
+
+    ``kept``: may run in a shell that is kept for many commands, which saves the far side a log-in shell each.
+    Only for programs that leave nothing running behind, and that may run twice.
     """
 
     argv: tuple[str, ...]
@@ -54,3 +57,4 @@ class Command(Generic[T]):
     timeout: float = DEFAULT_TIMEOUT
     max_output: int = DEFAULT_MAX_OUTPUT
     read_only: bool = False
+    kept: bool = False

@@ -170,7 +170,9 @@ def download(path: str, limit: int | None = None, *, timeout: float | None = Non
         _read(path, most, result)
 
     seconds = stream_seconds(limit) if timeout is None else timeout
-    return Command(argv, parse, env=C_LOCALE, timeout=seconds, max_output=-1, read_only=True)
+    return Command(
+        argv, parse, env=C_LOCALE, timeout=seconds, max_output=-1, read_only=True, kept=True
+    )
 
 
 def _read(path: str, limit: int, result: CommandResult) -> CommandResult:

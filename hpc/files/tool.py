@@ -82,7 +82,9 @@ def tool(
     Closing the channel would not end it: a process without a terminal gets no signal from sshd.
     """
     limit = ("timeout", "-k", "1", f"{timeout:.3f}", *argv)
-    return Command(limit, parse, None, None, C_LOCALE, timeout + _MORE, max_output, read_only)
+    return Command(
+        limit, parse, None, None, C_LOCALE, timeout + _MORE, max_output, read_only, read_only
+    )
 
 
 def quick(
@@ -93,7 +95,7 @@ def quick(
     max_output: int = DEFAULT_MAX_OUTPUT,
 ) -> Command[T]:
     """A program that only looks: no guard, which would cost a process, as it ends when nobody reads it."""
-    return Command(argv, parse, None, None, C_LOCALE, timeout, max_output, True)
+    return Command(argv, parse, None, None, C_LOCALE, timeout, max_output, True, True)
 
 
 def script(name: str, text: str, words: tuple[str, ...]) -> tuple[str, ...]:

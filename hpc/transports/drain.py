@@ -27,8 +27,10 @@ class Drain:
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
 
-    def pump(self, framed: Frame, source: Iterator[bytes], deadline: float) -> None:
-        """Until both END lines came, or the far side closed.
+    def pump(
+        self, framed: Frame, source: Iterator[bytes], deadline: float, kept: bool = False
+    ) -> None:
+        """Until both END lines came, or the far side closed. A ``kept`` shell does not end with the command.
 
         The end of input is sent only where the command has input: the far shell then waits for it.
 
@@ -50,7 +52,8 @@ class Drain:
                     pending = pending[sent:]
             if not moved and not self._over():
                 self._wait(deadline if self._out.begun else first_byte, sending)
-        self._settle()
+        if not kept:
+            self._settle()
 
     def _finished(self) -> bool:
         return (self._out.end is not None and self._err.end is not None) or self._over()

@@ -23,6 +23,9 @@ from hpc.errors import BadFrame, ConnectionLost, RemoteFileError
 from hpc.quoting import shell_words
 from hpc.transports.base import check_path, file_error
 
+KEPT_SHELL = "exec /bin/sh -c 'while IFS= read -r _centro; do eval \"$_centro\"; done'"
+"""The command line of a shell that takes one command after the other, each in a subshell of its own."""
+
 BOOTSTRAP = "exec /bin/sh -c 'IFS= read -r _centro && eval \"$_centro\"'"
 
 _LINE_LIMIT = 4096
@@ -97,8 +100,9 @@ def frame(
     has_stdin: bool,
     cwd: str | None = None,
     env: Iterable[tuple[str, str]] = (),
+    nested: bool = False,
 ) -> Frame:
-    """Build what is sent for one command.
+    """Build what is sent for one command; ``nested`` for a kept shell, in which it must change nothing.
 
     Raises ``ValueError`` for an empty argv, a NUL, an argument of 128 KiB or more (no Linux kernel passes
     one on: send such data on stdin), a relative ``cwd`` or a bad variable name.
@@ -107,6 +111,10 @@ def frame(
     _check(words)
     nonce = secrets.token_hex(16)
     script = _script(words, nonce, has_stdin, cwd, tuple(env))
+    if (
+        nested
+    ):  # a subshell that was killed prints no END line: the end of the shell says it instead
+        script = f"( {script} ); [ $? -lt 128 ] || exit 1"
     body = script.encode("utf-8", "surrogateescape")
     if len(body) > _LINE_LIMIT or b"\n" in body:
         loader = f'_centro=$(head -c {len(body)}) && eval "$_centro"\n'

@@ -25,7 +25,8 @@ from hpc.transports.base import (
 )
 from hpc.transports.credentials import Credential
 from hpc.transports.drain import CHUNK, Drain
-from hpc.transports.framing import BOOTSTRAP, Frame, frame
+from hpc.transports.framing import BOOTSTRAP, KEPT_SHELL, Frame, frame
+from hpc.transports.kept import KeptShells
 from hpc.transports.sftp import FIND_FORMAT, SftpFiles, close_quietly, parse_find
 from hpc.transports.ssh_connect import CONNECT_TIMEOUT, open_connection, shut
 from hpc.transports.watchdog import WATCHDOG
@@ -65,6 +66,7 @@ class SSHTransport(Transport):
             endpoint, credential, window_mib=window_mib, timeout=timeout
         )
         self._slots = threading.BoundedSemaphore(EXEC_CHANNELS)
+        self._shells = KeptShells()
         self._refused = threading.Lock()
         self._ended = 0
         self._retired = False
@@ -95,6 +97,12 @@ class SSHTransport(Transport):
         result = self._transact(framed, source, out.append, timeout, max_output)
         return replace(result, stdout=b"".join(out))
 
+    def execute(self, command: Command[T]) -> T:
+        """Run a command, in a kept shell where it may."""
+        if not command.kept or command.stdin is not None:
+            return super().execute(command)
+        return self.pipe(command)
+
     def pipe(
         self,
         command: Command[T],
@@ -103,9 +111,16 @@ class SSHTransport(Transport):
         sink: Callable[[bytes], object] | None = None,
     ) -> T:
         out: list[bytes] = []
-        framed = frame(command.argv, has_stdin=source is not None, cwd=command.cwd, env=command.env)
+        kept = command.kept and source is None
+        framed = frame(
+            command.argv,
+            has_stdin=source is not None,
+            cwd=command.cwd,
+            env=command.env,
+            nested=kept,
+        )
         result = self._transact(
-            framed, source, sink or out.append, command.timeout, command.max_output
+            framed, source, sink or out.append, command.timeout, command.max_output, kept
         )
         return command.parse(replace(result, stdout=b"".join(out)))
 
@@ -116,11 +131,12 @@ class SSHTransport(Transport):
         sink: Callable[[bytes], object],
         timeout: float,
         max_output: int,
+        kept: bool = False,
     ) -> CommandResult:
         started = time.monotonic()
         err: list[bytes] = []
         code = self._exchange(
-            framed, source or iter(()), sink, err.append, started + timeout, max_output
+            framed, source or iter(()), sink, err.append, started + timeout, max_output, kept
         )
         return CommandResult(code, b"", b"".join(err), time.monotonic() - started)
 
@@ -132,18 +148,21 @@ class SSHTransport(Transport):
         err: Callable[[bytes], object],
         deadline: float,
         max_output: int,
+        kept: bool,
     ) -> int:
-        """One command in a channel of its own; the exit code."""
+        """One command in a channel of its own, or in a kept shell; the exit code."""
         if not self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise ChannelsBusy(f"{self.where}: no free channel before the command's time was over")
         try:
             with WATCHDOG.guard(deadline + _GRACE, self._cut):
-                channel = self._open_channel(deadline)
+                channel = self._channel_for(kept, deadline)
+                reusable = False
                 try:
-                    self._start(channel, deadline)
                     readers = framed.readers(out, err)
-                    Drain(channel, readers, max_output).pump(framed, source, deadline)
+                    Drain(channel, readers, max_output).pump(framed, source, deadline, kept)
                     if self._ssh.is_active() or all(r.end for r in readers):
+                        ends = {reader.end for reader in readers}
+                        reusable = kept and len(ends) == 1 and None not in ends
                         return framed.exit_code(*readers)
                     raise self._lost("the connection broke under a running command", deadline)
                 except (CommandTimeout, ConnectionLost):
@@ -153,10 +172,32 @@ class SSHTransport(Transport):
                     self._retired = True
                     raise self._lost(str(error) or "the connection closed", deadline) from error
                 finally:
-                    close_quietly(channel)
-                    self._ended += 1
+                    self._put_away(channel, reusable)
         finally:
             self._slots.release()
+
+    def _channel_for(self, kept: bool, deadline: float) -> paramiko.Channel:
+        """A channel with a shell that waits for the command."""
+        channel = self._shells.take() if kept else None
+        if channel is not None:
+            channel.settimeout(max(0.1, deadline - time.monotonic()))
+            return channel
+        channel = self._open_channel(deadline)
+        try:
+            channel.settimeout(max(0.1, deadline - time.monotonic()))
+            channel.exec_command(KEPT_SHELL if kept else BOOTSTRAP)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            self._retired = True
+            close_quietly(channel)
+            raise self._lost(str(error) or "the connection closed", deadline) from error
+        return channel
+
+    def _put_away(self, channel: paramiko.Channel, reusable: bool) -> None:
+        if reusable and not (self._closed or self._retired):
+            self._shells.give(channel)
+            return
+        close_quietly(channel)
+        self._ended += 1
 
     def _lost(self, reason: str, deadline: float) -> CommandTimeout | ConnectionLost:
         if time.monotonic() >= deadline:
@@ -181,7 +222,9 @@ class SSHTransport(Transport):
         ended = self._ended
         give_up = time.monotonic() + _REFUSED_FOR
         while time.monotonic() + pause < min(give_up, deadline):
-            self._files.close_one_idle()  # a kept channel is worth less than a command that waits
+            # a kept channel is worth less than a command that waits
+            if not self._shells.close_one():
+                self._files.close_one_idle()
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             pause = min(pause * 2, 0.1)
             channel = self._try_to_open(deadline)
@@ -205,10 +248,6 @@ class SSHTransport(Transport):
                 return None
             self._retired = True
             raise ConnectFailed(f"{self.where}: no channel could be opened: {error}") from error
-
-    def _start(self, channel: paramiko.Channel, deadline: float) -> None:
-        channel.settimeout(max(0.1, deadline - time.monotonic()))
-        channel.exec_command(BOOTSTRAP)
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         return self._files.read(check_path(path), offset, length)
@@ -236,9 +275,10 @@ class SSHTransport(Transport):
 
     def get(self, path: str, local_path: Path, timeout: float = TRANSFER_TIMEOUT) -> int:
         part = local_path.with_name(f"{local_path.name}.part-{uuid.uuid4().hex[:12]}")
+        argv = ("cat", "--", check_path(path))
         try:
             with open(part, "wb") as file:
-                self._stream(("cat", "--", check_path(path)), path, iter(()), file.write, timeout)
+                self.pipe(_copying(argv, path, timeout), sink=file.write)
                 size = file.tell()
             part.replace(local_path)
         finally:
@@ -252,26 +292,8 @@ class SSHTransport(Transport):
         with open(local_path, "rb") as file:
             size = local_path.stat().st_size
             argv = ("/bin/sh", "-c", _PUT, "centro-put", part, path, str(size), f"{mode:04o}")
-            chunks = iter(lambda: file.read(CHUNK), b"")
-            self._stream(argv, path, chunks, lambda _: None, timeout, has_stdin=True)
+            self.pipe(_copying(argv, path, timeout), source=iter(lambda: file.read(CHUNK), b""))
         return size
-
-    def _stream(
-        self,
-        argv: tuple[str, ...],
-        path: str,
-        source: Iterator[bytes],
-        sink: Callable[[bytes], object],
-        timeout: float,
-        has_stdin: bool = False,
-    ) -> None:
-        framed = frame(argv, has_stdin=has_stdin, env=(("LC_ALL", "C"),))
-        err: list[bytes] = []
-        deadline = time.monotonic() + timeout
-        code = self._exchange(framed, source, sink, err.append, deadline, -1)
-        if code != 0:
-            text = b"".join(err).decode("utf-8", "replace").strip()
-            raise file_error(path, text or f"the copy ended with exit code {code}: size differs")
 
     def _cut(self) -> None:
         self._retired = True
@@ -285,3 +307,13 @@ class SSHTransport(Transport):
     def abandon(self) -> None:
         self._closed = True
         self._ssh.atfork()
+
+
+def _copying(argv: tuple[str, ...], path: str, timeout: float) -> Command[None]:
+    def parse(result: CommandResult) -> None:
+        code = result.exit_code
+        if code != 0:
+            text = result.error_text or f"the copy ended with exit code {code}: size differs"
+            raise file_error(path, text)
+
+    return Command(argv, parse, env=(("LC_ALL", "C"),), timeout=timeout, max_output=-1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hpc.commands import CommandResult
+from hpc.commands import Command, CommandResult
 from hpc.errors import (
     AuthenticationFailed,
     CircuitOpen,
@@ -18,7 +18,7 @@ from hpc.errors import (
     HpcError,
 )
 from hpc.jobs import SystemLimits
-from hpc.transports.base import Endpoint, FileStat, Transport
+from hpc.transports.base import Endpoint, FileStat, T, Transport
 from hpc.transports.breaker import Breaker
 from hpc.transports.credentials import NoCredential
 from hpc.transports.pool import TransportPool
@@ -46,6 +46,9 @@ class FakeTransport(Transport):
             self.closed = True
             raise self.fail
         return CommandResult(0, b"", b"", 0.0)
+
+    def pipe(self, command: Command[T], **_: object) -> T:  # type: ignore[override]  # nothing flows
+        return command.parse(self.run(command.argv))
 
     def close(self) -> None:
         self.closed = True
