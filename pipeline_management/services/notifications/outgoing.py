@@ -22,6 +22,9 @@ LONGEST_ANSWER = 64 * 1024
 LONGEST_URL = 500
 # NAT64 (RFC 6052): the last 32 bits are an IPv4 address, whatever the flags of the rest say.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# All that is routed in the Internet (RFC 4291, 2.4; IANA has given out nothing else). The flags of ipaddress
+# call fec0::/10, once "site-local", global.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 class Refused(Exception):
@@ -51,6 +54,8 @@ def is_public(address: str) -> bool:
         carried = [found for found in inner if found is not None]
         if carried:
             return all(is_public(str(found)) for found in carried)
+        if ip not in _GLOBAL_UNICAST:
+            return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
