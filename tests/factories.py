@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.models import Lab, Membership, Role
 from pipeline_management.choices import (
     Confirmation,
+    RunKind,
     RunSource,
     RunState,
     SchedulerKind,
@@ -133,4 +134,23 @@ def make_run(
         run=run, seq=1, at=timezone.now(), actor=run.submitter.username, type="state",
         to_state=state, evidence="portal",
     )  # fmt: skip
+    return run
+
+
+def make_job(*, lab: Lab | None = None, **fields: Any) -> Run:
+    """A run of kind "job": a submitter's own script, without a pipeline, and without a lab unless given."""
+    values: dict[str, Any] = {
+        "name": "my job",
+        "source": RunSource.FIRECREST,
+        "job_id": "17",
+        "configuration": {"directory": "firecrest/x", "file": "job.sh", "uploaded": True},
+        "job_files": {
+            "script": "/home/u/firecrest/x/job.sh",
+            "stdout": "/home/u/firecrest/x/slurm-17.out",
+            "stderr": "/home/u/firecrest/x/slurm-17.out",
+        },
+    }
+    run = make_run(**(values | fields))
+    run.kind, run.version, run.lab = RunKind.JOB, None, lab
+    run.save()
     return run

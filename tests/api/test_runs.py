@@ -41,6 +41,7 @@ def test_a_run_shows_all_that_is_promised(site: Site) -> None:
     body = answer.json()
     expected = {
         "id": str(run.pk), "name": "NA12878", "pipeline": "hello", "version": "1.0", "system": "local",
+        "kind": "pipeline",
         "lab": "lab-a", "submitter": "sam", "source": "api", "state": "running", "desired": "run",
         "reason": None, "reason_text": "", "exit_code": None, "signal": None, "job_id": "17",
         "queue_state": "RUNNING", "queue_reason": "", "nodes": "n1", "submitted_at": "2026-11-22T09:00:00Z",
