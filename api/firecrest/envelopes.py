@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -17,9 +17,9 @@ def output(value: Any = "", description: str = "Success", status: int = 200) -> 
     return JsonResponse({"description": description, "output": value}, status=status)
 
 
-def no_content() -> HttpResponse:
-    """204, without a body and its type."""
-    answer = HttpResponse(status=204)
+def no_content() -> HttpResponseBase:
+    """204, without a body, its type and its length: the last would be added to any but a stream."""
+    answer = StreamingHttpResponse(iter(()), status=204)
     del answer["Content-Type"]
     return answer
 

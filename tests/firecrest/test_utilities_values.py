@@ -148,8 +148,8 @@ def test_changes_of_files(desk: Desk, multipart: bool) -> None:
         change("PUT", "chown", 200, targetPath=moved, owner=desk.unix_user, group=""), str
     )
     answer = desk.ask("DELETE", "/utilities/rm", {"targetPath": moved}, multipart=multipart)
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert "Content-Type" not in answer.headers
+    assert (answer.status_code, b"".join(answer)) == (204, b"")
+    assert not {"Content-Type", "Content-Length"} & set(answer.headers)
     assert error_headers(answer) == {}
     assert sorted(os.listdir(desk.folder)) == ["from", "link"]
 
