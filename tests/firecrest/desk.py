@@ -159,10 +159,10 @@ def build(lab: Lab) -> Desk:
     return desk
 
 
-def token_of(user: User) -> str:
-    """An access token of a client of this person, as /o/token/ gives it."""
+def token_of(user: User, *, seconds: int = 3600) -> str:
+    """An access token of a client of this person, as /o/token/ gives it; below 0 seconds it has expired."""
     client, _ = create_client(user, f"desk of {user}")
-    return tokens.issue(client, username=user.username, scopes=["firecrest"], seconds=3600)
+    return tokens.issue(client, username=user.username, scopes=["firecrest"], seconds=seconds)
 
 
 def clear(desk: Desk) -> None:
