@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from pipeline_management.views import dashboard, pipelines, runs, systems
+from pipeline_management.views import dashboard, notifications, pipelines, runs, systems
 from pipeline_management.views.run_detail import cancel, detail, log, status
 from pipeline_management.views.submit import submit
+
+WEBHOOK = "labs/<str:slug>/webhooks/<int:webhook_id>"
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
@@ -20,4 +22,15 @@ urlpatterns = [
     path("pipelines/<str:name>/", pipelines.detail, name="pipeline-detail"),
     path("systems/", systems.system_list, name="systems"),
     path("systems/<str:name>/", systems.detail, name="system-detail"),
+    path("notifications/", notifications.mine, name="notifications"),
+    path("labs/<str:slug>/webhooks/", notifications.webhook_list, name="webhooks"),
+    path(f"{WEBHOOK}/", notifications.webhook, name="webhook"),
+    path(f"{WEBHOOK}/switch/", notifications.switch, name="webhook-switch"),
+    path(f"{WEBHOOK}/delete/", notifications.delete, name="webhook-delete"),
+    path(f"{WEBHOOK}/test/", notifications.send_test, name="webhook-test"),
+    path(
+        f"{WEBHOOK}/deliveries/<uuid:delivery_id>/again/",
+        notifications.send_again,
+        name="webhook-resend",
+    ),
 ]

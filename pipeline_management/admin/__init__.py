@@ -1,5 +1,5 @@
 """The administration pages; importing registers them."""
 
-from pipeline_management.admin import pipelines, records, systems
+from pipeline_management.admin import notifications, pipelines, records, systems
 
-__all__ = ["pipelines", "records", "systems"]
+__all__ = ["notifications", "pipelines", "records", "systems"]

@@ -40,6 +40,7 @@ ANY_USER_API = "401 200 200 200 200 200"
 THE_LAB_API = "401 404 200 200 200 200"
 ANY_USER_PAGE = "302 200 200 200 200 200"
 THE_LAB_PAGE = "302 404 200 200 200 200"
+THE_MANAGERS_PAGE = "302 404 404 404 200 200"
 
 SITE = {
     "healthz": Row(EVERYBODY),
@@ -105,6 +106,13 @@ PAGES = {
     "pipeline-detail": Row(THE_LAB_PAGE),
     "systems": Row(ANY_USER_PAGE),
     "system-detail": Row(THE_LAB_PAGE),
+    "notifications": Row(ANY_USER_PAGE, post="302 400 400 400 400 400"),  # no choice is in the body
+    "webhooks": Row(THE_MANAGERS_PAGE, post="302 404 404 404 200 200"),
+    "webhook": Row(THE_MANAGERS_PAGE),
+    **{
+        f"webhook-{name}": Row(post="302 404 404 404 302 302")
+        for name in ("switch", "delete", "test", "resend")
+    },
 }
 
 # Administration: for everybody but administrators each address leads to the log-in.
@@ -115,7 +123,9 @@ ADMIN_PAGES = {
 }  # fmt: skip
 ADMIN_MODELS = {
     "accounts_apitoken", "accounts_credential", "accounts_lab", "accounts_oauthclient", "auth_group", "auth_user",
-    "pipeline_management_auditevent", "pipeline_management_heartbeat", "pipeline_management_pipeline",
+    "pipeline_management_auditevent", "pipeline_management_delivery", "pipeline_management_mailpreference",
+    "pipeline_management_webhook",
+    "pipeline_management_heartbeat", "pipeline_management_pipeline",
     "pipeline_management_pipelineversion", "pipeline_management_run", "pipeline_management_runevent",
     "pipeline_management_system",
 }  # fmt: skip

@@ -13,10 +13,14 @@ from django.urls import reverse
 from accounts.models import LabVisibility
 from accounts.oauth.clients import create_client
 from accounts.services import create_token
+from pipeline_management.models import Delivery
+from pipeline_management.services.notifications.webhooks import create as create_webhook
+from pipeline_management.services.notifications.webhooks import send_test
 from tests.api.addresses import Address, addresses
 from tests.api.expectations import ADMIN, ADMIN_MODELS, METHODS, ROLES, TABLE, WITHOUT_CSRF
 from tests.api.site import JSON, Site
 
+HOOK = "https://example.org/"
 FORM = "application/x-www-form-urlencoded"
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -38,6 +42,7 @@ def path_of(address: Address, site: Site) -> str:
         "object_id": "1",
         "content_type_id": "1",
         "id": "1",
+        "slug": site.lab.slug,
     }
     if "token_id" in address.parameters:
         token = site.submitter.api_tokens.first()  # type: ignore[attr-defined]  # a reverse relation
@@ -45,6 +50,11 @@ def path_of(address: Address, site: Site) -> str:
     if "client_pk" in address.parameters:
         client = site.submitter.oauth_clients.first()  # type: ignore[attr-defined]  # a reverse relation
         values["client_pk"] = (client or create_client(site.submitter, "c")[0]).pk
+    if "webhook_id" in address.parameters:
+        delivery = Delivery.objects.filter(webhook__lab=site.lab).first() or send_test(
+            create_webhook(site.lab, HOOK, ["failed"], user=site.manager)[0]
+        )
+        values |= {"webhook_id": delivery.webhook_id, "delivery_id": delivery.pk}
     return reverse(address.name, kwargs={name: values[name] for name in address.parameters})
 
 
@@ -59,6 +69,8 @@ def body_of(address: Address, method: str, site: Site) -> tuple[bytes, str]:
         from urllib.parse import urlencode
 
         return urlencode({"configuration": configuration, "action": "submit"}).encode(), FORM
+    if address.name == "webhooks":
+        return f"url={HOOK}&states=failed".encode(), FORM
     if address.name in ("accounts:tokens", "accounts:clients"):
         return b"name=new", FORM
     return b"", FORM if method == "POST" and not address.name.startswith("api-") else JSON
@@ -167,7 +179,7 @@ def test_things_of_other_labs_do_not_exist(site: Site) -> None:
     with_ids = [
         a
         for a in ALL
-        if a.name in TABLE and {"run_id", "pk", "token_id", "client_pk"} & set(a.parameters)
+        if a.name in TABLE and {"run_id", "pk", "token_id", "client_pk", "slug"} & set(a.parameters)
     ]
     assert len(with_ids) >= 9
     for address in with_ids:
@@ -177,6 +189,8 @@ def test_things_of_other_labs_do_not_exist(site: Site) -> None:
             made_up = reverse(address.name, kwargs={"token_id": 987654})
         if "client_pk" in address.parameters:
             made_up = reverse(address.name, kwargs={"client_pk": 987654})
+        if "slug" in address.parameters:
+            made_up = real.replace(site.lab.slug, "made-up")
         for method in METHODS:
             body, kind = body_of(address, method, site)
             answers = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -25,6 +26,9 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # All that is routed in the Internet (RFC 4291, 2.4; IANA has given out nothing else). The flags of ipaddress
 # call fec0::/10, once "site-local", global.
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+
+
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
 
 
 class Refused(Exception):
@@ -84,6 +88,8 @@ def checked(url: str, *, allow_private: bool) -> SplitResult:
     try:
         literal = str(ipaddress.ip_address(parts.hostname))
     except ValueError:
+        if not _HOST.fullmatch(parts.hostname):
+            raise Refused(f"{parts.hostname} is not the name of a host.") from None
         return parts
     if not allow_private and not is_public(literal):
         raise Refused(f"{parts.hostname} is not a public address.")
