@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from hpc.commands import Command
+from hpc.errors import NotSupported, RemoteFileError
 from hpc.jobs import SystemLimits
 from hpc.schedulers.base import Scheduler
 from hpc.schedulers.registry import scheduler_for
@@ -151,6 +152,13 @@ class SystemClient:
                 yield chunk
 
         return self._call(lambda t: t.pipe(command, source=chunks()), read_only=False)
+
+    def replace(self, path: str, data: bytes) -> bool:
+        """See ``Transport.replace``; a refusal of the system is a False here: the command says why."""
+        try:
+            return self._call(lambda t: t.replace(path, data), read_only=False)
+        except (RemoteFileError, NotSupported):
+            return False
 
     def connect(self) -> None:
         """Make sure that a connection is open. Raises the ``ConnectFailed`` family: nothing has run then."""

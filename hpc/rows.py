@@ -107,7 +107,11 @@ class ReservationSpec:
 
 @dataclass(frozen=True, slots=True)
 class EndAnswer:
-    """What the scheduler said to the wish to end one job; ``is_taken`` is no evidence of an end."""
+    """What the scheduler said to the wish to end one job; ``is_taken`` is no evidence of an end.
+
+    ``is_over``: it refused because the job ends or has ended.
+    """
 
     is_taken: bool
     text: str
+    is_over: bool = False

@@ -71,7 +71,9 @@ def ended(result: CommandResult, job_ids: Sequence[str]) -> dict[str, EndAnswer]
     if set(words) != set(job_ids):
         raise IncompleteAnswer("not every job was answered for")
     return {
-        job_id: EndAnswer(word == "taken", _REFUSED.get(word, f"Terminating job {job_id}"))
+        job_id: EndAnswer(
+            word == "taken", _REFUSED.get(word, f"Terminating job {job_id}"), is_over=word == "over"
+        )
         for job_id, word in words.items()
     }
 

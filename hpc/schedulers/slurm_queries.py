@@ -216,8 +216,7 @@ def _ended(result: CommandResult, job_ids: Sequence[str]) -> dict[str, EndAnswer
     if result.exit_code != 0 and not refused:
         text = errors or f"scancel ended with exit code {result.exit_code}"
         raise SchedulerError(text, result.exit_code)
-    taken = "scancel: Terminating job"
-    return {
-        job_id: EndAnswer(job_id not in refused, refused.get(job_id, f"{taken} {job_id}"))
-        for job_id in job_ids
-    }
+    answers = {job_id: EndAnswer(True, f"scancel: Terminating job {job_id}") for job_id in job_ids}
+    for job_id, text in refused.items():
+        answers[job_id] = EndAnswer(False, text, is_over="already completing" in text)
+    return answers

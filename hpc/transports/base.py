@@ -112,6 +112,15 @@ class Transport(ABC):
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
         """Put the whole content in place at once: a temporary name beside it, then a rename."""
 
+    def replace(self, path: str, data: bytes) -> bool:
+        """Make a small content that of a file, at once and whole, where this is quicker than a command.
+
+        False, and nothing changed, where it is not, or where the case is not plain: an existing file that
+        is a link, not ours or not writable. A path may be relative to the home directory here. Raises the
+        ``RemoteFileError`` family, without saying which.
+        """
+        return False
+
     @abstractmethod
     def get(self, path: str, local_path: Path, timeout: float = TRANSFER_TIMEOUT) -> int:
         """Stream a file to a local path with flat memory; the number of bytes.

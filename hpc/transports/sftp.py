@@ -93,6 +93,34 @@ class SftpFiles:
                     sftp.remove(_wire(part))
                 raise
 
+    def replace(self, path: str, data: bytes) -> bool:
+        """Put a small content in place at once where that is plainly allowed; False where it is not plain.
+
+        Plain is: nothing of that name, or a regular file of our own that we may write, whose mode is kept.
+        """
+        folder, slash, _ = path.rpartition("/")
+        part = _wire(f"{folder}{slash}.centro-{uuid.uuid4().hex[:16]}.part")
+        with self._session(path) as sftp:
+            found = _lstat(sftp, _wire(path))
+            try:
+                with sftp.open(part, "wx") as file:
+                    mine = file.stat()
+                    if found is not None and not _may_replace(found, mine):
+                        sftp.remove(part)
+                        return False
+                    if found is not None:
+                        file.chmod(stat_bits.S_IMODE(found.st_mode or 0))
+                    file.set_pipelined(True)
+                    file.write(data)
+                if sftp.stat(part).st_size != len(data):
+                    raise file_error(path, "the file system did not take all bytes: is it full?")
+                sftp.posix_rename(part, _wire(path))
+            except BaseException:
+                with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
+                    sftp.remove(part)
+                raise
+        return True
+
     def stat(self, path: str, follow: bool) -> FileStat:
         with self._session(path) as sftp:
             found = sftp.stat(_wire(path)) if follow else sftp.lstat(_wire(path))
@@ -185,6 +213,20 @@ def close_quietly(thing: paramiko.Channel | paramiko.SFTPClient) -> None:
 
 def _wire(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
+
+
+def _lstat(sftp: paramiko.SFTPClient, path: bytes) -> paramiko.SFTPAttributes | None:
+    try:
+        return sftp.lstat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _may_replace(found: paramiko.SFTPAttributes, mine: paramiko.SFTPAttributes) -> bool:
+    mode = found.st_mode or 0
+    return bool(
+        stat_bits.S_ISREG(mode) and found.st_uid == mine.st_uid and mode & stat_bits.S_IWUSR
+    )
 
 
 def parse_find(output: bytes) -> list[FileStat]:

@@ -255,6 +255,9 @@ class SSHTransport(Transport):
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
         self._files.write(check_path(path), data, mode)
 
+    def replace(self, path: str, data: bytes) -> bool:
+        return self._files.replace(path, data)
+
     def stat(self, path: str, *, follow: bool = True) -> FileStat:
         return self._files.stat(check_path(path), follow)
 

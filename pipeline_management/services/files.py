@@ -9,6 +9,7 @@ something names the ``user`` who asked for it and goes to the audit trail.
 
 from __future__ import annotations
 
+import io
 import posixpath
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from hpc.files.identity import Identity
 from hpc.files.listing import Entry
 from hpc.files.names import NameBook
 from hpc.files.status import FileStatus
+from hpc.files.tool import far_path
 from pipeline_management.models import SystemAccount
 from pipeline_management.services.clients import client_for, limits_of
 from pipeline_management.services.file_audit import change, recorded
@@ -329,7 +331,12 @@ def upload(
     command = content.upload(path, size)
 
     def work() -> None:
-        client.feed(command, source)
+        if size > _IN_MEMORY:
+            client.feed(command, source)
+            return
+        data = source.read(size)
+        if len(data) != size or not client.replace(far_path(path), data):
+            client.feed(command, io.BytesIO(data))
 
     recorded(account, "files.upload", path, work, user, address, size=str(size))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from hpc.commands import Command
@@ -15,7 +17,6 @@ HOSTILE = [
 ]
 """Each a legal file name; none may run anything, nor be taken for an option, a pattern or a place."""
 
-IDS = [repr(name)[:24] for name in HOSTILE]
 
 
 def refused(
@@ -39,3 +40,12 @@ def shell(transport: Transport, folder: str, text: str) -> str:
 
 def names(transport: Transport, folder: str) -> list[str]:
     return [entry.name for entry in transport.listdir(folder)]
+
+
+def hostile_names(transport: Transport, folder: str) -> Iterator[tuple[str, str]]:
+    """Each hostile name with an empty folder of its own; one connection serves them all."""
+    for number, name in enumerate(HOSTILE):
+        own = f"{folder}/{number}"
+        transport.run(["mkdir", own])
+        yield own, name
+        assert "ran" not in names(transport, own), repr(name)

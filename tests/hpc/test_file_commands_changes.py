@@ -29,7 +29,7 @@ from hpc.files.changes import (
 )
 from hpc.transports.base import Transport
 from hpc.transports.ssh import SSHTransport
-from tests.hpc.far_files import HOSTILE, IDS, names, refused, shell
+from tests.hpc.far_files import hostile_names, names, refused, shell
 
 
 def test_make_directory(transport: Transport, far_dir: str) -> None:
@@ -174,26 +174,26 @@ def test_changing_without_rights(ssh: SSHTransport, lab: object) -> None:
     ssh.run(["sh", "-c", 'chmod -R u+rwx "$1"; rm -r "$1"', "sh", folder])
 
 
-@pytest.mark.parametrize("name", HOSTILE, ids=IDS)
-def test_hostile_names(transport: Transport, far_dir: str, name: str) -> None:
-    shell(transport, far_dir, "mkdir w o")
-    path, other = f"{far_dir}/w/{name}", f"{far_dir}/o/{name}"
-    transport.execute(make_directory(path))
-    transport.execute(make_directory(f"{path}/{name}", parents=True))
-    transport.execute(copy(path, other))
-    assert names(transport, other) == [name]
-    transport.execute(remove(other))
-    transport.execute(rename(path, other))
-    assert names(transport, f"{far_dir}/w") == []
-    transport.execute(change_mode(other, "750"))
-    assert stat.S_IMODE(transport.stat(other).mode) == 0o750
-    transport.execute(link(name, path))
-    held = transport.run(["readlink", "-n", "--", path]).stdout
-    assert held == name.encode("utf-8", "surrogateescape")
-    refused(transport, make_directory(other), FileExists, other)
-    refused(transport, remove(f"{far_dir}/no/{name}"), FileMissing)
-    refused(transport, copy(f"{far_dir}/no/{name}", other), FileMissing)
-    assert names(transport, far_dir) == ["o", "w"]
+def test_hostile_names(transport: Transport, far_dir: str) -> None:
+    for folder, name in hostile_names(transport, far_dir):
+        shell(transport, folder, "mkdir w o")
+        path, other = f"{folder}/w/{name}", f"{folder}/o/{name}"
+        transport.execute(make_directory(path))
+        transport.execute(make_directory(f"{path}/{name}", parents=True))
+        transport.execute(copy(path, other))
+        assert names(transport, other) == [name]
+        transport.execute(remove(other))
+        transport.execute(rename(path, other))
+        assert names(transport, f"{folder}/w") == []
+        transport.execute(change_mode(other, "750"))
+        assert stat.S_IMODE(transport.stat(other).mode) == 0o750
+        transport.execute(link(name, path))
+        held = transport.run(["readlink", "-n", "--", path]).stdout
+        assert held == name.encode("utf-8", "surrogateescape")
+        refused(transport, make_directory(other), FileExists, other)
+        refused(transport, remove(f"{folder}/no/{name}"), FileMissing)
+        refused(transport, copy(f"{folder}/no/{name}", other), FileMissing)
+        assert names(transport, folder) == ["o", "w"]
 
 
 def test_a_copy_that_takes_too_long_is_ended(transport: Transport, far_dir: str) -> None:

@@ -28,7 +28,7 @@ from hpc.errors import (
 from hpc.files.content import download, head, tail, upload, view
 from hpc.transports.base import Transport
 from hpc.transports.ssh import SSHTransport
-from tests.hpc.far_files import HOSTILE, IDS, names, refused, shell
+from tests.hpc.far_files import hostile_names, names, refused, shell
 
 LINES = "".join(f"line {number}\n" for number in range(1, 31)).encode()
 
@@ -224,22 +224,22 @@ def test_content_without_rights(ssh: SSHTransport, lab: object) -> None:
     ssh.run(["rm", "-r", folder])
 
 
-@pytest.mark.parametrize("name", HOSTILE, ids=IDS)
-def test_hostile_names(transport: Transport, far_dir: str, name: str) -> None:
-    path = f"{far_dir}/{name}"
-    put(transport, path, b"one\ntwo\n")
-    put(transport, path, b"two\nthree\n")
-    assert names(transport, far_dir) == [name]
-    assert transport.execute(head(path, lines="1")) == b"two\n"
-    assert transport.execute(tail(path, lines="1")) == b"three\n"
-    assert transport.execute(tail(path, grep="wo")) == b"two\n"
-    assert transport.execute(view(path, 100)) == b"two\nthree\n"
-    assert take(transport, path) == b"two\nthree\n"
-    shell(transport, far_dir, "rm -r -- ./* ./.h* 2>/dev/null; true")
-    transport.run(["ln", "-s", "--", "target", path])
-    transport.write(f"{far_dir}/target", b"")
-    put(transport, path, b"through")
-    assert transport.read(f"{far_dir}/target") == b"through"
+def test_hostile_names(transport: Transport, far_dir: str) -> None:
+    for folder, name in hostile_names(transport, far_dir):
+        path = f"{folder}/{name}"
+        put(transport, path, b"one\ntwo\n")
+        put(transport, path, b"two\nthree\n")
+        assert names(transport, folder) == [name]
+        assert transport.execute(head(path, lines="1")) == b"two\n"
+        assert transport.execute(tail(path, lines="1")) == b"three\n"
+        assert transport.execute(tail(path, grep="wo")) == b"two\n"
+        assert transport.execute(view(path, 100)) == b"two\nthree\n"
+        assert take(transport, path) == b"two\nthree\n"
+        shell(transport, folder, "rm -r -- ./* ./.h* 2>/dev/null; true")
+        transport.run(["ln", "-s", "--", "target", path])
+        transport.write(f"{folder}/target", b"")
+        put(transport, path, b"through")
+        assert transport.read(f"{folder}/target") == b"through"
 
 
 @pytest.mark.parametrize("name", ["ends\n", "a b", "\udcff"])

@@ -6,7 +6,7 @@ import os
 import secrets
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpc.commands import CommandResult
@@ -64,6 +64,7 @@ def test_several_tails_in_one_command(transport: Transport, far_dir: str) -> Non
     ]
 
 
+@settings(deadline=None)  # each example starts a process, on a machine that may be busy
 @given(content=st.binary(max_size=200), limit=st.integers(0, 250))
 def test_any_content_comes_back(content: bytes, limit: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / f"slice-{secrets.token_hex(4)}"
