@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -19,7 +20,7 @@ from hpc.commands import Command
 from hpc.errors import NotSupported, SchedulerError
 from hpc.jobs import JobInfo
 from hpc.rows import AccountingRow, EndAnswer, NodeRow, PartitionRow, QueueRow, ReservationRow
-from pipeline_management.choices import TERMINAL_STATES
+from pipeline_management.choices import TERMINAL_STATES, Desired
 from pipeline_management.models import Run, SystemAccount
 from pipeline_management.policy import may_cancel
 from pipeline_management.services import cancellation, job_ids
@@ -151,10 +152,18 @@ def only_own(person: User, account: SystemAccount, rows: Sequence[R]) -> list[R]
 # --- ending jobs ------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Ids that the person may not end, and those whose end was wished only now."""
+
+    forbidden: frozenset[str]
+    wished: frozenset[str]
+
+
 def begin_ending(
     person: User, account: SystemAccount, ids: Sequence[str], address: str | None = None
-) -> list[str]:
-    """Record the wish for those jobs that are runs of the history; the ids that the person may not end.
+) -> Ending:
+    """Record the wish for those jobs that are runs of the history, and tell what may not be ended.
 
     Raises ``SchedulerError`` for what is no job id. Writes to the database.
     """
@@ -162,31 +171,36 @@ def begin_ending(
         if not job_ids.PLAIN.fullmatch(job_id):
             raise SchedulerError(f"scancel: error: Invalid job id {job_id}")
     runs = _open_runs(account, {job_ids.base_of(job_id) for job_id in ids})
-    forbidden = []
+    forbidden, wished = set(), set()
     for job_id in ids:
         run = runs.get(job_ids.base_of(job_id))
         if run is None:
             if is_shared(account):
-                forbidden.append(job_id)
+                forbidden.add(job_id)
         elif not may_cancel(person, run):
-            forbidden.append(job_id)
+            forbidden.add(job_id)
         elif run.job_id == job_id:  # else one task of an array: the run goes on
+            if run.desired != Desired.CANCEL:
+                wished.add(job_id)
             cancellation.request_cancel(run=run, user=person, address=address)
-    return forbidden
+    return Ending(frozenset(forbidden), frozenset(wished))
 
 
-def end(account: SystemAccount, ids: Sequence[str], forbidden: Collection[str] = ()) -> str:
+def end(account: SystemAccount, ids: Sequence[str], ending: Ending) -> str:
     """Let the scheduler end the jobs but the forbidden ones; what it said, a line each.
 
-    At once, for a client waits; where the engine asks as well, the second request finds a job that is over.
+    At once, for a client waits. The engine asks as well, and if it was quicker the scheduler calls the job
+    over: for a job whose end was wished just now that is what was wanted.
     Raises ``SchedulerError`` with the text if any was refused.
     """
-    said = dict.fromkeys(forbidden, (False, NOT_YOURS))
+    said = dict.fromkeys(ending.forbidden, (False, NOT_YOURS))
     if asked := [job_id for job_id in ids if job_id not in said]:
         client = client_for(account)
         answers = client.run(client.scheduler.end_jobs(asked))
         changed(account)
-        said |= {job_id: (a.is_taken, _line(job_id, a)) for job_id, a in answers.items()}
+        for job_id, answer in answers.items():
+            taken = answer.is_taken or (answer.is_over and job_id in ending.wished)
+            said[job_id] = (taken, _line(job_id, EndAnswer(taken, answer.text)))
     text = "\n".join(dict.fromkeys(said[job_id][1] for job_id in ids))
     if not all(taken for taken, _ in said.values()):
         raise SchedulerError(text)

@@ -152,13 +152,13 @@ class JobView(JobsView):
         account = self.account()
         ids = list(dict.fromkeys(self.query.checked(jobid, "'jobid'").split(",")))
         try:
-            forbidden = cluster.begin_ending(self.person, account, ids, self.address)
+            ending = cluster.begin_ending(self.person, account, ids, self.address)
         except SchedulerError as refused:
             task = api_tasks.create(
                 self.person, account.system, status=TaskStatus.ERROR, data=str(refused)
             )
             return envelopes.created(task, request, status=200)
-        return self.answer(account, lambda: cluster.end(account, ids, forbidden), str)
+        return self.answer(account, lambda: cluster.end(account, ids, ending), str)
 
 
 class AccountingView(ComputeView):
