@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.firecrest.portal import CLUSTER, Portal, secret_of
 
@@ -23,10 +24,9 @@ Type = Callable[..., str]
 PROGRAM = Path(sys.executable).parent / "firecrest"
 
 
-@pytest.fixture
-def typed(portal: Portal, tmp_path: Path) -> Type:
-    """Run the command line as alice; returns its output, fails on an exit code of another kind."""
-    environment = {name: value for name, value in os.environ.items() if "FIRECREST" not in name} | {
+def environment(portal: Portal) -> dict[str, str]:
+    """What a user of the command line has set."""
+    return {
         "FIRECREST_URL": portal.url,
         "FIRECREST_CLIENT_ID": "alice-client",
         "FIRECREST_CLIENT_SECRET": secret_of("alice"),
@@ -37,20 +37,38 @@ def typed(portal: Portal, tmp_path: Path) -> Type:
         "PAGER": "cat",
     }
 
+
+@pytest.fixture
+def typed(portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
+    """Run the command line as alice; returns its output, fails on an exit code of another kind.
+
+    In this process: each start of the program would take longer than what it asks for.
+    """
+    for name, value in environment(portal).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    from firecrest import cli
+
+    monkeypatch.setattr(cli.console, "width", 400)
+
     def run(*arguments: str, fails: bool = False) -> str:
-        answer = subprocess.run(
-            [PROGRAM, *arguments],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert (answer.returncode != 0) == fails, answer.stdout + answer.stderr
-        return answer.stdout + answer.stderr if fails else answer.stdout
+        answer = CliRunner().invoke(cli.app, list(arguments))
+        assert (answer.exit_code != 0) == fails, answer.output
+        return answer.output
 
     return run
+
+
+def test_the_program_itself(portal: Portal) -> None:
+    answer = subprocess.run(
+        [PROGRAM, "systems", "--json"],
+        env=os.environ | environment(portal),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert CLUSTER in {system["system"] for system in json.loads(answer.stdout)}
 
 
 def rows(text: str) -> list[list[str]]:
