@@ -63,9 +63,17 @@ class Fields:
         """The value, if it is not empty and has no forbidden character."""
         if not value:
             raise self._refuse(400, f"{label} is empty")
-        if FORBIDDEN.search(value) or (self._lossy and _REPLACED in value):
+        if FORBIDDEN.search(value) or not self._is_whole(value):
             raise self._refuse(400, f"{label} has invalid char")
         return value
+
+    def _is_whole(self, value: str) -> bool:
+        """Whether the value is what the client sent, and can be sent on as bytes."""
+        try:
+            value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            return False
+        return not (self._lossy and _REPLACED in value)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """True for true, yes and 1 in any case; false for all else; ``default`` if absent."""

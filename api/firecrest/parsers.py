@@ -106,7 +106,8 @@ class FormWithFilesParser(BaseParser):
         try:
             parser = _KeepingNames(meta, stream, request.upload_handlers, "utf-8")
             data, files = parser.parse()
-        except MultiPartParserError as error:
+        except (MultiPartParserError, LookupError, UnicodeError) as error:
+            # The last two: a header may name any character set for a file name.
             raise ParseError(f"The form cannot be read: {error}") from error
         parts = {name: parser.part(files.getlist(name)[0]) for name in files}
         return FormValues({name: data.getlist(name) for name in data}, parts, lossy=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from drf_spectacular.validation import validate_schema
 
 from pipeline_management.choices import HealthState
 from pipeline_management.models import System
@@ -189,6 +190,7 @@ def test_the_description(get: Any) -> None:
     from api.firecrest.urls import described
 
     document = get("/schema/").json()
+    validate_schema(document)
     assert document["openapi"].startswith("3.")
     assert document["servers"] == [{"url": ROOT}]
     routes = {re.sub(r"<(?:str:)?(\w+)>", r"{\1}", f"/{pattern.pattern}") for pattern in described}

@@ -219,6 +219,31 @@ def test_bad_names_of_uploads(desk: Desk, name: str, error: str) -> None:
     assert os.listdir(desk.folder) == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "utf-8''%C3%BC",
+        "utf-7''a",
+        "no-such-set''a",
+        "raw_unicode_escape''%5Cud800",
+        "idna''%FF%FF",
+        "''",
+    ],
+)
+def test_names_in_any_character_set(desk: Desk, name: str) -> None:
+    """RFC 2231 lets the client choose; whatever it is, the answer is one that is foreseen."""
+    body = (
+        b'--X\r\nContent-Disposition: form-data; name="targetPath"\r\n\r\n'
+        + str(desk.folder).encode()
+        + b'\r\n--X\r\nContent-Disposition: form-data; name="file"; filename*='
+        + name.encode()
+        + b"\r\n\r\ndata\r\n--X--\r\n"
+    )
+    answer = desk.raw("POST", "/utilities/upload", body, "multipart/form-data; boundary=X")
+    assert answer.status_code in (201, 400), answer.content
+    assert len(os.listdir(desk.folder)) == (answer.status_code == 201)
+
+
 def test_a_name_longer_than_a_file_system_takes(desk: Desk) -> None:
     answer = upload_as(desk, "n" * 256)
     assert (answer.status_code, list(error_headers(answer))) == (400, ["X-Error"])
