@@ -7,7 +7,7 @@ asks the cluster does not touch the database, so that it may run in a thread of 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -78,16 +78,28 @@ def queue(
     and the ``HpcError`` tree.
     """
     begun = _jobs.now()
-    rows = _queue(account, everybody)
+    listing = _queue(account, everybody)
     if not ids:
-        return [row for row in rows if not row.is_over]
-    found = job_ids.matching(rows, ids)
+        return listing.active
+    found = listing.matching(ids)
     if not all(found.values()):  # perhaps submitted since
-        found = job_ids.matching(_queue(account, everybody, since=begun), ids)
+        found = _queue(account, everybody, since=begun).matching(ids)
     if not any(found.values()) and not _ended_lately(account, ids):
         raise SchedulerError(f"slurm_load_jobs error: {UNKNOWN_ID}")
-    chosen = {row.job_id: row for rows in found.values() for row in rows if not row.is_over}
-    return list(chosen.values())
+    return _active(found)
+
+
+def heard_of_queue(
+    account: SystemAccount, ids: Sequence[str] = (), *, everybody: bool = False
+) -> list[QueueRow] | None:
+    """What ``queue`` would return, if that is known without asking the cluster; else None."""
+    listing: job_ids.Listing | None = _jobs.kept(
+        ("queue", account.pk, everybody), stamp=_stamp(account)
+    )
+    if listing is None or not ids:
+        return listing.active if listing is not None else None
+    found = listing.matching(ids)
+    return _active(found) if all(found.values()) else None
 
 
 def accounting(
@@ -99,8 +111,18 @@ def accounting(
     """
     client = client_for(account)
     command = client.scheduler.accounting_rows(client.username, ids, start, end)
-    key = ("accounting", account.pk, tuple(ids), start, end)
+    key = _accounting_key(account, ids, start, end)
     rows: list[AccountingRow] = _jobs.get(key, lambda: client.run(command), stamp=_stamp(account))
+    return rows
+
+
+def heard_of_accounting(
+    account: SystemAccount, ids: Sequence[str] = (), start: str = "", end: str = ""
+) -> list[AccountingRow] | None:
+    """What ``accounting`` would return, if that is known without asking the cluster; else None."""
+    rows: list[AccountingRow] | None = _jobs.kept(
+        _accounting_key(account, ids, start, end), stamp=_stamp(account)
+    )
     return rows
 
 
@@ -218,16 +240,28 @@ def _line(job_id: str, answer: EndAnswer) -> str:
 # --- inner works ------------------------------------------------------------------------------
 
 
-def _queue(account: SystemAccount, everybody: bool, since: float = float("-inf")) -> list[QueueRow]:
+def _queue(
+    account: SystemAccount, everybody: bool, since: float = float("-inf")
+) -> job_ids.Listing:
     client = client_for(account)
     command = client.scheduler.queue_rows(None if everybody else client.username)
-    rows: list[QueueRow] = _jobs.get(
-        ("queue", account.pk, everybody),
-        lambda: client.run(command),
-        stamp=_stamp(account),
-        since=since,
-    )
-    return rows
+
+    def ask() -> job_ids.Listing:
+        rows = client.run(command)
+        return job_ids.Listing(rows)
+
+    key = ("queue", account.pk, everybody)
+    listing: job_ids.Listing = _jobs.get(key, ask, stamp=_stamp(account), since=since)
+    return listing
+
+
+def _active(found: Mapping[str, Sequence[QueueRow]]) -> list[QueueRow]:
+    chosen = {row.job_id: row for rows in found.values() for row in rows if not row.is_over}
+    return list(chosen.values())
+
+
+def _accounting_key(account: SystemAccount, ids: Sequence[str], start: str, end: str) -> Hashable:
+    return ("accounting", account.pk, tuple(ids), start, end)
 
 
 def _rows(

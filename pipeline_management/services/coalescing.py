@@ -75,6 +75,14 @@ class Coalesced(Generic[T]):
             flight.done.set()
         return flight.answer
 
+    def kept(self, key: Hashable, *, stamp: object = None) -> T | None:
+        """The answer that ``get`` would give without asking or waiting; None if there is none."""
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is None or flight.ended is None:
+                return None
+            return flight.answer if self._counts(flight, stamp, float("-inf")) else None
+
     def now(self) -> float:
         """The clock's time, for ``since``."""
         return self._clock()

@@ -17,13 +17,19 @@ def base_of(job_id: str) -> str:
     return re.split(r"[+_]", job_id, maxsplit=1)[0]
 
 
-def matching(rows: Sequence[QueueRow], ids: Iterable[str]) -> dict[str, list[QueueRow]]:
-    """For each id the rows that it means. One task of those that wait together gets a row of its own."""
-    by_number: dict[str, list[QueueRow]] = {}
-    for row in rows:
-        for number in {base_of(row.job_id), row.raw_id}:
-            by_number.setdefault(number, []).append(row)
-    return {job_id: _meant(by_number.get(base_of(job_id), []), job_id) for job_id in ids}
+class Listing:
+    """The rows of one look at a queue, found by id without going through all of them."""
+
+    def __init__(self, rows: Sequence[QueueRow]) -> None:
+        self.active = [row for row in rows if not row.is_over]
+        self._by_number: dict[str, list[QueueRow]] = {}
+        for row in rows:
+            for number in {base_of(row.job_id), row.raw_id}:
+                self._by_number.setdefault(number, []).append(row)
+
+    def matching(self, ids: Iterable[str]) -> dict[str, list[QueueRow]]:
+        """For each id the rows that it means. One task of those that wait together gets a row of its own."""
+        return {job_id: _meant(self._by_number.get(base_of(job_id), []), job_id) for job_id in ids}
 
 
 def _meant(rows: Sequence[QueueRow], job_id: str) -> list[QueueRow]:

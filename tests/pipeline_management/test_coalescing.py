@@ -38,7 +38,11 @@ def test_an_answer_is_kept_for_its_time() -> None:
     clock.time = 2.0
     assert answers.get("a", ask) == 2
     assert answers.get("b", ask) == 3
+    assert answers.kept("a") == 2
+    assert answers.kept("a", stamp="other") is None
+    assert answers.kept("c") is None
     answers.clear()
+    assert answers.kept("a") is None
     assert answers.get("a", ask) == 4
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hpc.rows import QueueRow
-from pipeline_management.services.job_ids import PLAIN, base_of, matching
+from pipeline_management.services.job_ids import PLAIN, Listing, base_of
 
 
 def row(job_id: str, raw_id: str, tasks: str = "") -> QueueRow:
@@ -47,11 +47,11 @@ ROWS = [
     ],
 )
 def test_what_an_id_means(asked: str, found: list[str]) -> None:
-    assert [r.job_id for r in matching(ROWS, [asked])[asked]] == found
+    assert [r.job_id for r in Listing(ROWS).matching([asked])[asked]] == found
 
 
 def test_a_task_with_a_row_of_its_own_keeps_nothing_of_the_others() -> None:
-    (one,) = matching(ROWS, ["40_3"])["40_3"]
+    (one,) = Listing(ROWS).matching(["40_3"])["40_3"]
     assert (one.job_id, one.tasks) == ("40_3", "3")
 
 

@@ -97,10 +97,23 @@ class ComputeView(FirecrestView):
 
         A system that cannot be reached is told at once, without a task.
         """
+        self.account()  # takes a place among those who wait for the system
         task = api_tasks.create(self.person, account.system)
         api_tasks.run_inline(
             task, work, then=then, raises=(ConnectFailed,), hand_over=self.hand_over_place
         )
+        return envelopes.created(task, self.request, status=200)
+
+    def answer_heard(
+        self, account: SystemAccount, found: T, then: Callable[[T], object]
+    ) -> HttpResponseBase:
+        """A task that is made ended, for an answer that others had a moment ago."""
+        status, data = TaskStatus.SUCCESS, None
+        try:
+            data = then(found)
+        except api_tasks.TaskFailed as failed:
+            status, data = TaskStatus.ERROR, failed.data
+        task = api_tasks.create(self.person, account.system, status=status, data=data)
         return envelopes.created(task, self.request, status=200)
 
 
@@ -112,7 +125,7 @@ class JobsView(ComputeView):
         *_PAGES,
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponseBase:
-        account, fields = self.account(), self.query
+        account, fields = self._find_account(), self.query
         asked = fields.optional("jobs")
         ids = self.ids(asked) if asked is not None else []
         return self.queue(account, ids, everybody=not fields.flag("userJobs", default=True))
@@ -127,6 +140,9 @@ class JobsView(ComputeView):
             shown = found if everybody else cluster.only_own(person, account, found)
             return {str(n): rows.job(row, everybody) for n, row in enumerate(cut(shown))}
 
+        heard = cluster.heard_of_queue(account, ids, everybody=everybody)
+        if heard is not None:
+            return self.answer_heard(account, heard, then)
         return self.answer(account, lambda: cluster.queue(account, ids, everybody=everybody), then)
 
 
@@ -144,7 +160,7 @@ class JobView(JobsView):
 
     @_asks("job", "One job in the queue", _JOB)
     def get(self, request: Request, jobid: str) -> HttpResponseBase:
-        account = self.account()
+        account = self._find_account()
         return self.queue(account, self.ids(self.query.checked(jobid, "'jobid'")))
 
     @_asks("cancel", "Cancel one job, or those of a comma list", _JOB)
@@ -173,7 +189,7 @@ class AccountingView(ComputeView):
         *_PAGES,
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponseBase:
-        account, fields, person = self.account(), self.query, self.person
+        account, fields, person = self._find_account(), self.query, self.person
         asked = fields.optional("jobs")
         ids = asked.split(",") if asked is not None else []
         start, end, cut = self.time("starttime"), self.time("endtime"), pager(fields)
@@ -182,6 +198,9 @@ class AccountingView(ComputeView):
             shown = cut(cluster.only_own(person, account, found))
             return [rows.record(row) for row in shown] or {}
 
+        heard = cluster.heard_of_accounting(account, ids, start, end)
+        if heard is not None:
+            return self.answer_heard(account, heard, then)
         return self.answer(account, lambda: cluster.accounting(account, ids, start, end), then)
 
     def time(self, field: str) -> str:
