@@ -76,6 +76,24 @@ def test_web(lab: Lab) -> None:
     assert found["P13 mixed"]["errors"] == "0"
 
 
+def test_firecrest(lab: Lab) -> None:
+    found = measured(
+        lab, "bench.firecrest", "--rounds", "1", "--count", "2", "--jobs", "5", "--requests", "64"
+    )
+    single = {"P1 stat", "P1 ls", "P1 checksum", "P3 ls-1000", "P4 up-100kB", "P4 down-100kB"}
+    for name in single | {"P5 submit", "P9 job-list", "P9 job-state"}:
+        paired(found[name], "ms", 1)
+    for name in ("stat", "ls", "checksum"):
+        for clients in (8, 32):
+            paired(found[f"P2 {name}-{clients}"], "rps", 1)
+    for name in ("ls-1000", "up-100kB", "down-100kB", "submit"):
+        for clients in (1, 8, 32):
+            assert float(found[f"P0 {name}-{clients}"]["p95_ms"]) > 0
+    assert found["P9 job-list"]["jobs"] == "5"
+    assert found["P13 firecrest-mixed"]["requests"] == "64"
+    assert found["P13 firecrest-mixed"]["errors"] == "0"
+
+
 def test_a_wrong_number_is_refused(lab: Lab) -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "bench.poll", "--jobs", "10", "--changed", "9"], cwd=ROOT,
