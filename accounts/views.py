@@ -136,7 +136,7 @@ def clients(request: HttpRequest) -> HttpResponse:
         "form": form,
         "made": made,
         "secret": secret,
-        "clients": OAuthClient.objects.filter(user=_person(request)),
+        "clients": OAuthClient.objects.filter(user=_person(request)).order_by("-created"),
         "base": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "accounts/clients.html", context, status=400 if form.errors else 200)

@@ -12,8 +12,17 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from accounts.models import Lab, Role
+from accounts.oauth.clients import create_client
 from pipeline_management.choices import RunState
-from pipeline_management.models import PipelineVersion, Run, RunEvent, RunLog, SystemAccount
+from pipeline_management.models import (
+    Delivery,
+    PipelineVersion,
+    Run,
+    RunEvent,
+    RunLog,
+    SystemAccount,
+    Webhook,
+)
 from tests.factories import make_account, make_lab, make_run, make_system, make_user, make_version
 
 PIPELINES = Path(__file__).resolve().parents[2] / "deploy" / "pipelines"
@@ -42,10 +51,16 @@ class Demo:
         for person in (self.alice, self.bob):
             person.set_password(PASSWORD)
             person.save()
+        for name, kept in (("Workflow on gemini", False), ("", True)):
+            client, _ = create_client(self.alice, name or "portal")
+            client.name, client.from_site, client.last_used_at = name, kept, self.now if kept else None
+            client.client_id = "campus-portal" if kept else client.client_id
+            client.save()
         self._systems()
         self._pipelines()
         self._history()
         self.runs = self._current()
+        self.webhook = self._notifications()
 
     def _lab(self, slug: str, name: str, **members: Role) -> Lab:
         lab = make_lab(slug, **members)
@@ -144,6 +159,34 @@ class Demo:
             RunLog.objects.create(run=runs["failed"], stream=stream, size=len(data), data=data,
                                   collected_at=ago(95))
         return runs
+
+    def _notifications(self) -> Webhook:
+        """Alice's mails, and a webhook of which one call waits for a server that is down."""
+        self.alice.email = "alice@example.org"
+        self.alice.save()
+        for number, (name, state) in enumerate((("failed", "delivered"), ("running", "waiting"))):
+            error = "The mail server does not answer: timed out" if state == "waiting" else ""
+            Delivery.objects.create(key=f"mail {number}", kind="mail", purpose="run_end", user=self.alice,
+                                    address=self.alice.email, run=self.runs[name], state=state, error=error)
+        Delivery.objects.create(key="digest", kind="mail", purpose="digest", user=self.alice, lab=self.genomics,
+                                address=self.alice.email, state="delivered")
+        webhook = Webhook.objects.create(lab=self.genomics, url="https://hooks.example.org/centro?team=genomics",
+                                         states=["cancelled", "failed"], secret="none", created_by=self.alice)
+        Webhook.objects.create(lab=self.genomics, url="https://chat.example.org/hooks/8f2b", states=["failed"],
+                               secret="none", enabled=False)
+        soon = self.now + timedelta(minutes=28)
+        calls: list[dict[str, Any]] = [
+            {"purpose": "test", "state": "delivered", "status_code": 204, "tries": 1},
+            {"run": self.runs["failed"], "state": "delivered", "status_code": 200, "answer": "thank you", "tries": 2},
+            {"run": self.runs["failed"], "state": "given_up", "status_code": 410, "answer": "no such hook",
+             "error": "The server answered 410.", "tries": 1},
+            {"run": self.runs["failed"], "state": "waiting", "error": "No answer within 5 seconds.", "tries": 4,
+             "next_at": soon},
+        ]  # fmt: skip
+        for number, call in enumerate(calls):
+            values = {"purpose": "run_end", "kind": "webhook", "webhook": webhook} | call
+            Delivery.objects.create(key=f"call {number}", **values)
+        return webhook
 
     def _events(self, run: Run, minutes: float, count: int) -> None:
         """The usual way of a run, as far as it has come."""

@@ -85,7 +85,8 @@ def addresses(demo: Demo) -> dict[str, str]:
         "dashboard": "/", "runs": "/runs/", "runs-filtered": "/runs/?state=failed&lab=genomics", **runs,
         "submit": "/submit/?pipeline=phoenix", "submit-syntax": "/submit/", "submit-check": "/submit/",
         "pipelines": "/pipelines/", "pipeline": "/pipelines/hello/", "systems": "/systems/",
-        "system": "/systems/atlas/", "tokens": "/accounts/tokens/", "api": "/api/v1/docs/",
+        "system": "/systems/atlas/", "tokens": "/accounts/tokens/",
+        "clients": "/accounts/clients/", "api": "/api/v1/docs/",
         "not-found": "/nothing/",
     }  # fmt: skip
 
