@@ -37,6 +37,10 @@ COMMANDS = {
     "npm": ("npm",),
     "git": ("git",),
     "curl": ("curl",),
+    "file": ("file",),  # these four stand for what a cluster has
+    "unzip": ("unzip",),
+    "bzip2": ("bzip2",),
+    "pgrep": ("procps",),
 }
 
 
