@@ -8,7 +8,8 @@ from hpc.commands import MIB, Command, CommandResult
 from hpc.errors import FileForbidden, ParentForbidden
 from hpc.files.tool import INTERACTIVE, far_path, quick, refusal, script, tool, worded
 
-MAX_LISTING = 64 * MIB
+MAX_LISTING = 16 * MIB
+"""Some 150,000 entries; more would fill the memory of the process that asks."""
 
 _FIELDS = 7
 _FORMAT = r"%P\0%M\0%U\0%G\0%T+\0%s\0%l\0"
