@@ -30,6 +30,8 @@ from pipeline_management.services.system_access import is_shared
 
 FRESH = 2.0
 """Seconds for which an answer about jobs is shared; with two web processes one question a second."""
+STALE = 5.0
+"""For who need not wait: how old an answer may be while somebody asks for a newer one."""
 FRESH_NODES = 5.0
 REMEMBERED = timedelta(seconds=300)
 """For so long after its end an id is known, also where the scheduler forgets earlier (MinJobAge)."""
@@ -39,7 +41,7 @@ NOT_YOURS = "User does not have permission to cancel job"
 _MOST_IDS = 500
 _STAMP_SECONDS = 3600
 
-_jobs: Coalesced[Any] = Coalesced(FRESH)
+_jobs: Coalesced[Any] = Coalesced(FRESH, STALE)
 _rest: Coalesced[Any] = Coalesced(FRESH_NODES)
 
 

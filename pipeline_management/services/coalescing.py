@@ -20,6 +20,8 @@ class _Flight(Generic[T]):
         self.done = threading.Event()
         self.answer: T | None = None
         self.error: BaseException | None = None
+        self.previous: _Flight[T] | None = None
+        """What was known before, while this one is on its way."""
 
     def result(self) -> T:
         if self.error is not None:
@@ -31,13 +33,19 @@ class Coalesced(Generic[T]):
     """Answers kept for ``fresh`` seconds, at most ``most`` of them; safe for threads.
 
     Threads that ask while the same question is on its way wait for its answer; an error is theirs too, and
-    is not kept.
+    is not kept. For those who would rather not wait an answer counts for up to ``stale`` seconds, while
+    somebody asks for a newer one.
     """
 
     def __init__(
-        self, fresh: float, most: int = 256, clock: Callable[[], float] = time.monotonic
+        self,
+        fresh: float,
+        stale: float = 0.0,
+        most: int = 256,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fresh = fresh
+        self._stale = max(fresh, stale)
         self._most = most
         self._clock = clock
         self._lock = threading.Lock()
@@ -60,7 +68,10 @@ class Coalesced(Generic[T]):
             flight = self._flights.get(key)
             mine = flight is None or not self._counts(flight, stamp, since)
             if flight is None or mine:
-                flight = self._flights[key] = _Flight(stamp, self._clock())
+                before, flight = flight, _Flight(stamp, self._clock())
+                if before is not None and before.ended is not None and before.error is None:
+                    flight.previous = before
+                self._flights[key] = flight
                 self._forget_old()
         if not mine:
             flight.done.wait()
@@ -71,17 +82,24 @@ class Coalesced(Generic[T]):
             flight.error = error
             raise
         finally:
+            flight.previous = None
             flight.ended = self._clock()
             flight.done.set()
         return flight.answer
 
     def kept(self, key: Hashable, *, stamp: object = None) -> T | None:
-        """The answer that ``get`` would give without asking or waiting; None if there is none."""
+        """An answer without asking or waiting, or None; at most ``stale`` seconds old."""
         with self._lock:
             flight = self._flights.get(key)
-            if flight is None or flight.ended is None:
+            if flight is not None and flight.ended is None:
+                flight = flight.previous
+                allowed = self._stale
+            else:
+                allowed = self._fresh
+            if flight is None or flight.ended is None or flight.error is not None:
                 return None
-            return flight.answer if self._counts(flight, stamp, float("-inf")) else None
+            young = self._clock() - flight.ended < allowed
+            return flight.answer if young and flight.stamp == stamp else None
 
     def now(self) -> float:
         """The clock's time, for ``since``."""

@@ -72,6 +72,30 @@ def test_who_comes_meanwhile_waits_for_the_same_answer() -> None:
     assert ask.asked == 1
 
 
+def test_who_does_not_wait_has_the_last_answer_while_a_newer_one_is_on_its_way() -> None:
+    clock, release, begun = Clock(), threading.Event(), threading.Event()
+    answers: Coalesced[int] = Coalesced(2.0, stale=5.0, clock=clock)
+    assert answers.get("a", lambda: 1) == 1
+
+    def slow() -> int:
+        begun.set()
+        assert release.wait(10)
+        return 2
+
+    clock.time = 3.0
+    assert answers.kept("a") is None  # somebody has to ask
+    with ThreadPoolExecutor(1) as threads:
+        future = threads.submit(answers.get, "a", slow)
+        assert begun.wait(10)
+        assert answers.kept("a") == 1
+        assert answers.kept("a", stamp="other") is None
+        clock.time = 5.0
+        assert answers.kept("a") is None
+        release.set()
+        assert future.result(10) == 2
+    assert answers.kept("a") == 2
+
+
 def test_an_error_is_for_all_who_wait_and_is_not_kept() -> None:
     release = threading.Event()
     answers: Coalesced[int] = Coalesced(60.0)
