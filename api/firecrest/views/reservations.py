@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.http import HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpResponseBase, JsonResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from api.firecrest.base import FirecrestView, Refusal
-from api.firecrest.envelopes import MACHINE, answers, form
+from api.firecrest.envelopes import MACHINE, answers, form, no_content
 from api.firecrest.errors import Service
 from api.firecrest.routing import route
 from hpc.errors import NotSupported, SchedulerError
@@ -141,7 +141,7 @@ class ReservationView(ReservationsView):
     def delete(self, request: Request, name: str) -> HttpResponseBase:
         account = self.account()
         reservations.delete(self.person, account, self.name("reservation", name), self.address)
-        return HttpResponse(status=204)
+        return no_content()
 
 
 def _row(row: ReservationRow) -> dict[str, str]:
