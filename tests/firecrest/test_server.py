@@ -169,7 +169,12 @@ def test_a_system_that_hangs_takes_no_thread_from_the_others(
         said: dict[str, Any] = answer.json()
         if answer.status_code == 503:
             assert int(answer.headers["Retry-After"]) > 0
-            assert said["error"] == f"{mute} answers slowly at the moment; try again shortly"
+            # the first few wait for a connection; who comes later is told so at once
+            assert said["error"] in (
+                f"{mute} answers slowly at the moment; try again shortly",
+                f"{mute} has many requests at the moment; try again shortly",
+                "no connection became free within 30 s",
+            )
         else:
             assert "X-Machine-Not-Available" in answer.headers
             assert said["error"]
