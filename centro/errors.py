@@ -41,7 +41,7 @@ def database_is_away(error: BaseException) -> bool:
 
 def wants_json(request: HttpRequest) -> bool:
     """Whether the request came to an API path."""
-    return request.path.startswith(("/api/", "/firecrest/"))
+    return request.path.startswith(("/api/", "/firecrest/", "/o/"))
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:

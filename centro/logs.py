@@ -28,6 +28,8 @@ _SECRETS = tuple(
         r"([a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)",
         # curl --user name:password
         r"((?:--user|-u)[\s=]+['\"]?[^\s:'\"]+:)[^\s'\"]+",
+        # a JSON Web Token, wherever it stands; its first part says how it is signed
+        r"(\beyJ[\w-]+\.)[\w-]+\.[\w-]*",
         r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     )
 )

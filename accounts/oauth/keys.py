@@ -25,9 +25,12 @@ ALGORITHM = "ES256"
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SigningKey:
-    """The private key, its public half and the public half as a JSON Web Key (RFC 7517)."""
+    """The private key, its public half and the public half as a JSON Web Key (RFC 7517).
+
+    There is one object per key, so it may stand for the key in a cache.
+    """
 
     private: ec.EllipticCurvePrivateKey
     public: ec.EllipticCurvePublicKey

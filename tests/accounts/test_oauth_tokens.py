@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any
 
 import jwt
@@ -88,6 +89,28 @@ def forged(app: tuple[OAuthClient, str], key: Any, algorithm: str, **changes: An
 def test_expired(app: tuple[OAuthClient, str]) -> None:
     with pytest.raises(ExpiredToken):
         tokens.verify(tokens.issue(app[0], username="alice", scopes=["firecrest"], seconds=-1))
+
+
+def test_a_signature_is_checked_once_and_the_end_every_time(
+    app: tuple[OAuthClient, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked, decode = [], tokens.jwt.decode
+    monkeypatch.setattr(
+        tokens.jwt, "decode", lambda text, **more: checked.append(text) or decode(text, **more)
+    )
+    text = tokens.issue(app[0], username="alice", scopes=["firecrest"], seconds=60)
+    for _ in range(3):
+        assert tokens.verify(text)
+    assert checked == [text]
+    now = time.time()
+    monkeypatch.setattr(tokens.time, "time", lambda: now + 61)
+    with pytest.raises(ExpiredToken):
+        tokens.verify(text)
+    wrong = text[:-8] + "AAAAAAAA"
+    for _ in range(2):
+        with pytest.raises(TokenError):
+            tokens.verify(wrong)
+    assert checked == [text, wrong, wrong], "what is wrong is not kept"
 
 
 @pytest.mark.parametrize("name", ["iss", "aud", "exp", "azp", "scope", "client_key"])

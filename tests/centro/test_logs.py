@@ -23,6 +23,8 @@ PEM = "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\nhunter2\n-----END OPENSSH P
         '"HTTP_AUTHORIZATION": "hunter2"',
         "Proxy-Authorization: hunter2",
         "got Bearer hunter2hunter2 from the client",
+        "issued eyJhbGciOiJFUzI1NiJ9.hunter2hunter2.hunter2-_ just now",
+        "client_secret=hunter2",
         "password=hunter2",
         "password: 'hunter2 with blanks'",
         '{"password": "hun\\"ter2 hunter2"}',
