@@ -41,7 +41,9 @@ def test_systems_and_listing(said: dict[str, Said]) -> None:
     assert systems["out"] == [
         {"description": "System ready", "status": "available", "system": "cluster"}
     ]
-    for row in said["List the contents of a directory"].json["output"]:
+    listed = said["List the contents of a directory"].json["output"]
+    assert {"test_directory", "test_file.txt"} <= {row["name"] for row in listed}
+    for row in listed:
         assert set(row) == {
             "group", "last_modified", "link_target", "name", "permissions", "size", "type", "user",
         }  # fmt: skip
@@ -65,13 +67,15 @@ def test_job(portal: Portal, said: dict[str, Said]) -> None:
     assert said["Submit a job"].json["success"] == "Task created"
     task = said["The task of the submission"].json["task"]
     assert (task["status"], task["description"]) == ("200", "Finished successfully")
-    assert task["user"] == portal.unix_user(WHO)
+    assert task["user"] == WHO
     home = portal.home(WHO)
     data = task["data"]
     assert data["job_file"] == f"{home}/firecrest/{task['hash_id']}/script.sh"
     assert data["job_file_out"] == f"{home}/res.txt"
     assert task["task_url"] == f"{portal.url}/tasks/{task['hash_id']}"
-    assert said["What the scheduler says of the job"].json["task"]["status"] == "200"
+    asked = said["What the scheduler says of the job"].json["task"]
+    assert asked["status"] == "200"
+    assert {row["jobid"] for row in asked["data"].values()} <= {str(data["jobid"])}
     unknown = said["What the scheduler says of no job"].json["task"]
     assert unknown["status"] == "400"
     assert unknown["data"] == "slurm_load_jobs error: Invalid job id specified"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,8 +37,10 @@ SCRIPT = """\
 #SBATCH --ntasks=1
 #SBATCH --time=10:00
 
+sleep 5
 sha1sum {home}/input_file
 """
+TOLD_HEADERS = re.compile(r"(http/|content-type:|x-(?!frame|content|request))", re.I)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class Said:
             body = json.dumps(json.loads(self.body), indent=4, ensure_ascii=False)
         except ValueError:
             body = self.body.rstrip("\n")
-        return f"{self.head}\n\n{body}" if self.head else body
+        head = [line for line in self.head.split("\n") if TOLD_HEADERS.match(line)]
+        return "\n".join([*head, "", body]) if head else body
 
 
 class Shell:
@@ -99,6 +103,9 @@ def walk(portal: Portal, folder: Path) -> Iterator[Said]:
     shell, home = Shell(portal, folder), portal.home(WHO)
     (folder / "input_file").write_text("some input\n")
     (folder / "script.sh").write_text(SCRIPT.format(home=home))
+    portal.write(WHO, home / "test_file.txt", "some text\n")
+    (home / "test_directory").mkdir()
+    portal.give(WHO, home / "test_directory")
     yield from _first_calls(shell, home)
     yield from _job(shell)
     yield from _results(shell, home)
@@ -155,6 +162,7 @@ def _job(shell: Shell) -> Iterator[Said]:
     said = _task(shell, "The task of the submission", said.json["task_id"])
     yield said
     job = said.json["task"]["data"]["jobid"]
+    time.sleep(3)  # the job has begun
     one = f'curl -X GET "${{FIRECREST_IP}}/compute/jobs/{job}"' + AUTH + MACHINE
     said = shell.type("Ask for the job", one)
     yield said
@@ -194,8 +202,9 @@ def _results(shell: Shell, home: Path) -> Iterator[Said]:
 
 def cleared(portal: Portal) -> None:
     """Remove what the tutorial leaves in the home."""
-    for name in ("input_file", "res.txt", "my_results.txt"):
+    for name in ("input_file", "res.txt", "my_results.txt", "test_file.txt"):
         (portal.home(WHO) / name).unlink(missing_ok=True)
+    shutil.rmtree(portal.home(WHO) / "test_directory", ignore_errors=True)
 
 
 def page_part(said: list[Said], portal: Portal) -> str:
