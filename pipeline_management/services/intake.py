@@ -31,6 +31,7 @@ from pipeline_management.services.documents import (
     canonical_json,
     parse_document,
 )
+from pipeline_management.services.notifications import addresses
 from pipeline_management.services.rendering import render_script
 from pipeline_management.services.resolution import resolve, work_directory
 from pipeline_management.services.validation import validate, warnings_of, with_places
@@ -124,7 +125,9 @@ def prepare(
         directory_hint=directory,
         reference=found.reference,
         run_id=run_id,
-        warnings=with_places(warnings_of(document, version.schema), text),
+        warnings=with_places(
+            [*warnings_of(document, version.schema), *addresses.warnings_of(document)], text
+        ),
     )
 
 

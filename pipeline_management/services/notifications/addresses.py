@@ -8,6 +8,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from pipeline_management.errors import Problem
+from pipeline_management.services.notifications.plain_text import one_line
+
 MOST = 20
 """Addresses of one configuration that are written to."""
 LONGEST = 254
@@ -30,6 +33,28 @@ def in_value(value: Any) -> list[str]:
     texts = value if isinstance(value, list) else [value]
     parts = [part.strip() for text in texts if isinstance(text, str) for part in text.split(",")]
     return [part for part in parts if part]
+
+
+def warnings_of(document: dict[str, Any]) -> list[Problem]:
+    """A warning for each part of ``email`` to which no mail can be sent, and one for too many.
+
+    Warnings, not faults: another pipeline may mean something else by the key.
+    """
+    value = document.get("email")
+    texts = value if isinstance(value, list) else [value]
+    found = []
+    for number, text in enumerate(texts):
+        place = f"/email/{number}" if isinstance(value, list) else "/email"
+        wrong = [part for part in in_value(text) if not is_address(part)]
+        if wrong:
+            shown = one_line(wrong[0], 80)
+            message = f'email: "{shown}" is not a mail address; nobody is told there when the run ends.'
+            row = number + 1 if isinstance(value, list) else None
+            found.append(Problem("not_an_address", message, place, row))
+    if len(set(in_value(value))) > MOST:
+        message = f"email has more than {MOST} addresses; the first {MOST} are told when the run ends."
+        found.append(Problem("too_many_addresses", message, "/email"))
+    return found[:MOST]
 
 
 def in_configuration(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from pipeline_management.models import Delivery, MailPreference
 from pipeline_management.services.notifications.digests import last_moment
 
-SHOWN = 20
+SHOWN = 10
 
 
 def of(user: User) -> MailPreference:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from pipeline_management.services import value_patterns
+from pipeline_management.services.intake import prepare
+from pipeline_management.services.notifications import addresses
 from pipeline_management.services.validation import validate, warnings_of
+from tests.pipeline_management.intake.small_site import Site
 
 PHOENIX = Path(__file__).resolve().parents[3] / "deploy" / "pipelines" / "phoenix"
 
@@ -16,6 +22,37 @@ def test_a_likely_slip_is_a_warning() -> None:
     warnings = warnings_of({"rows": [{"lenght": 1}], "pipeline": "x", "anything": 1}, schema)
     assert [(w.code, w.pointer, w.row) for w in warnings] == [("unknown_key", "/rows/0/lenght", 1)]
     assert 'did you mean "length"?' in warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a@example.org, b@example.org", []),
+        (["a@example.org"], []),
+        (7, []),
+        (None, []),
+        ("a@example.org, nobody", [("not_an_address", "/email", None)]),
+        (["a@example.org", "x@y\r\nBcc: z@example.org"], [("not_an_address", "/email/1", 2)]),
+        ([f"u{n}@example.org" for n in range(21)], [("too_many_addresses", "/email", None)]),
+    ],
+)
+def test_who_cannot_be_told_is_a_warning(
+    value: Any, expected: list[tuple[str, str, int | None]]
+) -> None:
+    warnings = addresses.warnings_of({"email": value})
+    assert [(w.code, w.pointer, w.row) for w in warnings] == expected
+    assert all("\n" not in warning.message for warning in warnings)
+    assert addresses.warnings_of({}) == []
+
+
+@pytest.mark.django_db
+def test_a_submission_warns_of_it(site: Site) -> None:
+    site.versions["1.1"].schema, site.versions["1.1"].content_sha256 = {"type": "object"}, "open"
+    site.versions["1.1"].save()
+    text = '{"pipeline": "hello", "name": "x",\n "email": "nobody"}'
+    found = prepare(user=site.alice, document=json.loads(text), text=text)
+    (warning,) = [w for w in found.warnings if w.code == "not_an_address"]
+    assert warning.line == 2 and '"nobody" is not a mail address' in warning.message
 
 
 def test_deprecated_values_are_warnings() -> None:
