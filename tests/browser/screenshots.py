@@ -47,6 +47,7 @@ def served() -> Iterator[tuple[str, Demo]]:
     runner = DiscoverRunner(verbosity=0, interactive=False)
     databases = runner.setup_databases()
     settings.ALLOWED_HOSTS = ["localhost"]
+    settings.EMAIL_HOST = "mail.example.org"
     server = LiveServerThread("localhost", StaticFiles)
     server.daemon = True
     try:
@@ -87,7 +88,8 @@ def addresses(demo: Demo) -> dict[str, str]:
         "pipelines": "/pipelines/", "pipeline": "/pipelines/hello/", "systems": "/systems/",
         "system": "/systems/atlas/", "tokens": "/accounts/tokens/",
         "clients": "/accounts/clients/", "api": "/api/v1/docs/",
-        "not-found": "/nothing/",
+        "notifications": "/notifications/", "webhooks": "/labs/genomics/webhooks/",
+        "webhook": f"/labs/genomics/webhooks/{demo.webhook.pk}/", "not-found": "/nothing/",
     }  # fmt: skip
 
 
