@@ -22,7 +22,6 @@ from hpc.protocol.submission import Answer
 from hpc.schedulers.base import Scheduler
 from hpc.schedulers.slurm_parse import format_duration
 
-_ENVIRONMENT = ("env", "-u", "CENTRO_USER", "-u", "CENTRO_BIN")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _RESERVED = re.compile(r"(SBATCH|SLURM|SQUEUE|CENTRO)_.*")
 _DEPENDENCY = re.compile(r"[0-9]+(_[0-9]+)?")
@@ -115,14 +114,15 @@ def submit_native(
     nonce = secrets.token_hex(8)
     words = _submit_words(scheduler, job, nonce)
     content = job.content if job.content is not None else b""
+    stdin = content + f"{nonce}\n".encode() if job.content is not None else b""
     verb = "file" if job.content is None else "content"
     errors = scheduler.submit_errors
     argv = _argv(scheduler, nonce, verb, job.tag, job.directory, job.file)
-    fixed = (str(patience), str(len(content)), scheduler.job_id_pattern, errors.rejected)
+    fixed = (str(patience), str(len(content)), errors.rejected)
     return Command(
         argv=(*argv, *fixed, *words),
         parse=lambda result: _parse(result, nonce, scheduler, job, user),
-        stdin=content,
+        stdin=stdin,
         timeout=patience + 25.0,
     )
 
@@ -166,7 +166,7 @@ def _submit_words(scheduler: Scheduler, job: NativeJob, nonce: str) -> tuple[str
             stdout=job.stdout or DEFAULT_OUTPUT,
         )
         command = scheduler.submit_argv(spec)
-    return (*_ENVIRONMENT, *given, *command)
+    return ("env", *given, *command) if given else tuple(command)
 
 
 def _sbatch(scheduler: Scheduler, job: NativeJob, workdir: str, script: str) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ centro_tagged() {
   printf '%s\n' "$_centro_ids"
 }
 centro_details() {
-  LC_ALL=C timeout 5 "${CENTRO_BIN:+$CENTRO_BIN/}scontrol" show job "$1"
+  LC_ALL=C "${CENTRO_BIN:+$CENTRO_BIN/}scontrol" show job "$1"
 }
 """
 

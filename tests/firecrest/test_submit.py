@@ -51,7 +51,7 @@ def test_an_uploaded_script_is_a_run_of_the_history(desk: Desk) -> None:
         "job_info_extra": "Job info returned successfully",
     }
     assert isinstance(job, int)
-    assert (folder / "my_job.sh").stat().st_mode & 0o777 == 0o700
+    assert folder.stat().st_mode & 0o777 == 0o700
     assert (run.kind, run.source, run.name, run.lab) == (
         RunKind.JOB,
         RunSource.FIRECREST,
