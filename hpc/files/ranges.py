@@ -63,6 +63,7 @@ def read_range(path: str, offset: int, limit: int) -> Command[FileSlice]:
         parse=lambda result: pick(_slices(result, nonce, [path])),
         max_output=limit + MIB,
         read_only=True,
+        kept=True,
     )
 
 
@@ -85,6 +86,7 @@ def tails(wanted: Sequence[tuple[str, int]]) -> Command[list[FileSlice | None]]:
         parse=parse,
         max_output=max(DEFAULT_MAX_OUTPUT, sum(limit for _, limit in wanted) + MIB),
         read_only=True,
+        kept=True,
     )
 
 
