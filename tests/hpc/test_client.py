@@ -38,7 +38,7 @@ SPEC = SystemSpec(
         ({"credential": KeyCredential("bob", "key")}, "'bob'"),
         ({"limits": SystemLimits(max_connections=0)}, "max_connections"),
         ({"limits": SystemLimits(window_mib=64)}, "window_mib"),
-        ({"scheduler": "lsf"}, "known are local, slurm"),
+        ({"scheduler": "lsf"}, "known are local, pbs, slurm"),
         ({"scheduler_options": {"bindir": "/x"}}, "bindir"),
     ],
 )
