@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.firecrest.desk import error_headers
+from tests.firecrest.slurm_jobs import UNKNOWN_ID, Jobs, data, jobs_of, refused, until
 
 if TYPE_CHECKING:
     from tests.firecrest.desk import Desk
@@ -27,81 +28,12 @@ RECORD = {
     "time_left", "termination_time", "nodes", "nodelist", "exit_code",
 }  # fmt: skip
 UNKNOWN = "slurm_load_jobs error: Invalid job id specified"
-UNKNOWN_ID = "999999999"
 
 
 @pytest.fixture
 def jobs(desk: Desk) -> Iterator[Jobs]:
-    """Jobs of both people, cancelled at the end."""
-    from pipeline_management.services import cluster
-
-    cluster.forget()
-    made = Jobs(desk)
-    yield made
-    made.cancel()
-    cluster.forget()
-
-
-class Jobs:
-    """Submits past the API, as somebody who is logged in on the system."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.users = desk.lab.layout.settings.users
-        self.made: list[str] = []
-
-    def submit(self, *options: str, body: str = "sleep 300", person: int = 0) -> str:
-        """A job of the person's; its id."""
-        text = " ".join(f"'{option}'" for option in (*options, f"--wrap={body}"))
-        user = self.users[person % len(self.users)]
-        where = "" if any("output" in option for option in options) else "-o /dev/null "
-        said = self.desk.lab.sshd.run(user, f"sbatch --parsable -t 10 {where}{text}")
-        self.made.append(said.strip())
-        return self.made[-1]
-
-    def cancel(self) -> None:
-        """End them all."""
-        if self.made:
-            self.desk.lab.slurm("scancel", *self.made)
-
-
-def task_of(answer: Any) -> Any:
-    """The finished task behind an answer."""
-    from pipeline_management.models import ApiTask
-
-    assert answer.status_code == 200, answer.content
-    assert error_headers(answer) == {}
-    body = answer.json()
-    assert set(body) == {"success", "task_id", "task_url"}
-    assert body["success"] == "Task created"
-    task = ApiTask.objects.get(pk=body["task_id"])
-    assert (task.service, task.system.name) == ("compute", "cluster")
-    return task
-
-
-def data(desk: Desk, path: str, person: str = "alice", **fields: Any) -> Any:
-    """What a query finds."""
-    task = task_of(desk.ask("GET", path, fields, person=person))
-    assert task.status == "200", task.data
-    return task.data
-
-
-def refused(
-    desk: Desk, path: str, method: str = "GET", person: str = "alice", **fields: Any
-) -> Any:
-    """The reason why a task failed."""
-    task = task_of(desk.ask(method, path, fields if method == "GET" else None, person=person))
-    assert task.status == "400", task.data
-    return task.data
-
-
-def until(look: Callable[[], Any], seconds: float = 40.0) -> Any:
-    """Wait until ``look`` finds something."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"still {found!r}"
-        time.sleep(0.3)
-    return found
+    with jobs_of(desk) as made:
+        yield made
 
 
 # ---------------------------------------------------------------- the queue
@@ -325,95 +257,3 @@ def test_pages_of_accounting(desk: Desk, jobs: Jobs) -> None:
     assert [row["jobid"] for row in found] == made[2:]
     text = refused(desk, "/compute/acct", jobs=listed, pageSize=2, pageNumber=2)
     assert text == "pageNumber (2) is greater than total pages (2)"
-
-
-# ---------------------------------------------------------------- cancel
-
-
-def test_cancel_one_and_several(desk: Desk, jobs: Jobs) -> None:
-    one, two, three = (jobs.submit("--hold") for _ in range(3))
-    task = task_of(desk.ask("DELETE", f"/compute/jobs/{one}"))
-    assert (task.status, task.data) == ("200", f"scancel: Terminating job {one}")
-    assert data(desk, "/compute/jobs", jobs=one) == {}
-    task = task_of(desk.ask("DELETE", f"/compute/jobs/{two},{three}"))
-    assert task.status == "200"
-    assert desk.lab.slurm("squeue", "-h", "-j", f"{two},{three}").strip() == ""
-    (row,) = until(lambda: data(desk, "/compute/acct", jobs=two))
-    assert row["state"].startswith("CANCELLED by ")
-
-
-def test_cancel_of_what_cannot_be_cancelled(desk: Desk, jobs: Jobs) -> None:
-    other, own = jobs.submit("--hold", person=1), jobs.submit("--hold")
-    not_yours = "User does not have permission to cancel job"
-    assert refused(desk, f"/compute/jobs/{other}", "DELETE") == not_yours
-    assert desk.lab.slurm("squeue", "-h", "-j", other, "-o", "%T").strip() == "PENDING"
-    told = refused(desk, f"/compute/jobs/{UNKNOWN_ID}", "DELETE")
-    assert (
-        told == f"scancel: error: Kill job error on job id {UNKNOWN_ID}: Invalid job id specified"
-    )
-    # those that may be cancelled are, whatever becomes of the others
-    told = refused(desk, f"/compute/jobs/{own},{other}", "DELETE")
-    assert told == f"scancel: Terminating job {own}\n{not_yours}"
-    assert data(desk, "/compute/jobs", jobs=own) == {}
-    told = refused(desk, f"/compute/jobs/{own}", "DELETE")
-    assert "Job/step already completing or completed" in told
-    for wrong in ("l", "-1", "1,", "1,-n"):
-        told = refused(desk, f"/compute/jobs/{wrong}", "DELETE")
-        assert told.startswith("scancel: error: Invalid job id"), wrong
-
-
-@pytest.mark.parametrize("wrong", ["1%3B2", "%24%28id%29", "1%272", "1%0A2"])
-def test_cancel_of_an_id_with_a_forbidden_character(desk: Desk, wrong: str) -> None:
-    answer = desk.ask("DELETE", f"/compute/jobs/{wrong}")
-    assert answer.status_code == 400
-    assert answer.json() == {
-        "description": "Failed to delete job", "error": "'jobid' has invalid char"
-    }  # fmt: skip
-
-
-def test_cancel_of_a_run_is_in_its_history(desk: Desk, jobs: Jobs) -> None:
-    from pipeline_management.choices import RunState
-    from pipeline_management.models import AuditEvent, SystemAccount
-    from tests.factories import make_lab, make_run
-
-    job = jobs.submit("--hold")
-    account = SystemAccount.objects.get(system__name="cluster", user=desk.alice)
-    run = make_run(
-        lab=make_lab("lab-a", alice="submitter"),
-        submitter=desk.alice,
-        account=account,
-        job_id=job,
-        state=RunState.SUBMITTED,
-    )
-    task = task_of(desk.ask("DELETE", f"/compute/jobs/{job}"))
-    assert (task.status, task.data) == ("200", f"scancel: Terminating job {job}")
-    run.refresh_from_db()
-    assert (run.desired, run.cancel_requested_by) == ("cancel", desk.alice)
-    assert AuditEvent.objects.filter(action="run.cancel", target=str(run.pk)).exists()
-    assert desk.lab.slurm("squeue", "-h", "-j", f"{job},{job}").strip() == ""
-
-
-# ---------------------------------------------------------------- an account for everybody
-
-
-def test_on_a_shared_account_everybody_has_his_own_jobs(desk: Desk, jobs: Jobs) -> None:
-    from pipeline_management.choices import RunState
-    from pipeline_management.models import SystemAccount
-    from tests.factories import make_lab, make_run
-
-    own, other = jobs.submit("--hold"), jobs.submit("--hold")
-    account = SystemAccount.objects.get(system__name="cluster", user=desk.alice)
-    SystemAccount.objects.filter(system__name="cluster").exclude(pk=account.pk).delete()
-    SystemAccount.objects.filter(pk=account.pk).update(user=None)
-    lab = make_lab("lab-a", alice="submitter", bob="submitter")
-    for person, job in ((desk.alice, own), (desk.bob, other)):
-        make_run(lab=lab, submitter=person, account=account, job_id=job, state=RunState.SUBMITTED)
-    assert {row["jobid"] for row in data(desk, "/compute/jobs").values()} == {own}
-    assert {row["jobid"] for row in data(desk, "/compute/jobs", person="bob").values()} == {other}
-    assert data(desk, "/compute/jobs", jobs=other) == {}
-    until(lambda: data(desk, "/compute/acct", jobs=own))
-    assert data(desk, "/compute/acct", jobs=other) == {}
-    told = refused(desk, f"/compute/jobs/{other}", "DELETE")
-    assert told == "User does not have permission to cancel job"
-    assert desk.lab.slurm("squeue", "-h", "-j", other, "-o", "%T").strip() == "PENDING"
-    assert task_of(desk.ask("DELETE", f"/compute/jobs/{own}")).status == "200"

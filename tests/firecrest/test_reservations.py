@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.firecrest.desk import error_headers
-from tests.firecrest.test_compute import data
+from tests.firecrest.slurm_jobs import data
 
 if TYPE_CHECKING:
     from tests.firecrest.desk import Desk
