@@ -35,13 +35,14 @@ class JobSighting:
 class Identity:
     """By what a run's job is told from another one that has its id: ids come back after a crash.
 
-    ``seen`` says whether the last look found it: then a later submit time is that of a requeue.
+    ``seen_until`` is until when looks found it, None if none ever did: a later submit time before that is
+    one of a requeue.
     """
 
     user: str
     directory: str
     submitted_at: datetime | None
-    seen: bool
+    seen_until: datetime | None
 
     def fits(self, job: JobInfo) -> bool:
         """Whether the job can be the one that was submitted."""
@@ -53,7 +54,9 @@ class Identity:
             return True
         if job.submit_time < self.submitted_at - CLOCKS:
             return False
-        return self.seen or job.submit_time <= self.submitted_at + LATEST
+        if job.submit_time <= self.submitted_at + LATEST:
+            return True
+        return self.seen_until is not None and job.submit_time <= self.seen_until + CLOCKS
 
 
 def judge_job(known: Known, sighting: JobSighting, now: datetime, timing: Timing) -> Judgement:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from hpc.jobs import JobInfo
 from hpc.protocol.observation import Observation, Watched
@@ -50,26 +51,25 @@ def sightings(
         lines[_PART.sub("", job.job_id)].append(job)
     listed = {run: _own(run, lines[run.job_id], user) for run in runs}
     over = [run for run in runs if all(job.state.is_final for job in listed[run])]
-    records: dict[str, dict[str, JobInfo]] = defaultdict(dict)
+    records: dict[str, list[JobInfo]] = defaultdict(list)
     accounting: bool | None = True
     if over:
         found, accounting = history(sorted({run.job_id for run in over}))
         for jobs in found.values():
-            for job in jobs:  # of a requeued job there are several, the current one last
-                records[_PART.sub("", job.job_id)][job.job_id] = job
-    return {
-        run: JobSighting(
-            listed[run],
-            _own(run, list(records[run.job_id].values()), user) if run in over else (),
-            accounting,
-        )
-        for run in runs
-    }
+            for job in jobs:
+                records[_PART.sub("", job.job_id)].append(job)
+    sighted = {}
+    for run in runs:
+        own = _own(run, records[run.job_id], user) if run in over else []
+        # of a requeued job there are several records, the current one last
+        current = {job.job_id: job for job in own}
+        sighted[run] = JobSighting(listed[run], list(current.values()), accounting)
+    return sighted
 
 
 def _own(run: Run, jobs: list[JobInfo], user: str) -> list[JobInfo]:
-    seen = bool(run.queue_state) and run.misses == 0
-    identity = Identity(user, run.directory, run.submitted_at, seen)
+    seen_until = (run.missing_since or timezone.now()) if run.queue_state else None
+    identity = Identity(user, run.directory, run.submitted_at, seen_until)
     return [job for job in jobs if identity.fits(job)]
 
 
