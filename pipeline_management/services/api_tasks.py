@@ -139,6 +139,22 @@ def run_inline(
     return task
 
 
+def run_later(
+    task: ApiTask, work: Callable[[], T], then: Callable[[T], object] | None = None
+) -> None:
+    """As ``run_inline`` for somebody who waits for nothing, not even for an answer that is known."""
+
+    def whole() -> None:
+        future: Future[T] = Future()
+        try:
+            future.set_result(work())
+        except Exception as error:  # told as the end of the task
+            future.set_exception(error)
+        _later(task, then, None, future)
+
+    _pool.submit(whole)
+
+
 def _record(
     task: ApiTask,
     future: Future[T],

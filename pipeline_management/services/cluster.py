@@ -25,7 +25,7 @@ from pipeline_management.models import Run, SystemAccount
 from pipeline_management.policy import may_cancel
 from pipeline_management.services import cancellation, job_ids
 from pipeline_management.services.clients import client_for
-from pipeline_management.services.coalescing import Coalesced
+from pipeline_management.services.coalescing import Coalesced, Flight
 from pipeline_management.services.system_access import is_shared
 
 FRESH = 2.0
@@ -104,6 +104,11 @@ def heard_of_queue(
     return _active(found) if all(found.values()) else None
 
 
+def asking_queue(account: SystemAccount, *, everybody: bool = False) -> Flight[Any] | None:
+    """The question about the queue that somebody asks at this moment, or None."""
+    return _jobs.on_its_way(("queue", account.pk, everybody), stamp=_stamp(account))
+
+
 def accounting(
     account: SystemAccount, ids: Sequence[str] = (), start: str = "", end: str = ""
 ) -> list[AccountingRow]:
@@ -126,6 +131,13 @@ def heard_of_accounting(
         _accounting_key(account, ids, start, end), stamp=_stamp(account)
     )
     return rows
+
+
+def asking_accounting(
+    account: SystemAccount, ids: Sequence[str] = (), start: str = "", end: str = ""
+) -> Flight[Any] | None:
+    """The same question to accounting that somebody asks at this moment, or None."""
+    return _jobs.on_its_way(_accounting_key(account, ids, start, end), stamp=_stamp(account))
 
 
 def nodes(account: SystemAccount, names: Collection[str] = ()) -> list[NodeRow]:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class _Flight(Generic[T]):
+class Flight(Generic[T]):
     """One question on its way, or its answer."""
 
     def __init__(self, stamp: object, begun: float) -> None:
@@ -20,13 +20,35 @@ class _Flight(Generic[T]):
         self.done = threading.Event()
         self.answer: T | None = None
         self.error: BaseException | None = None
-        self.previous: _Flight[T] | None = None
+        self.previous: Flight[T] | None = None
         """What was known before, while this one is on its way."""
+        self._lock = threading.Lock()
+        self._afterwards: list[Callable[[], object]] = []
 
     def result(self) -> T:
+        """The answer; raises what the question raised."""
         if self.error is not None:
             raise self.error
         return self.answer  # type: ignore[return-value]  # set before done, None may be an answer
+
+    def afterwards(self, action: Callable[[], object]) -> None:
+        """Have ``action`` done at the end, in the thread that asks, or now if the end has come. It must be
+        short and must not raise."""
+        with self._lock:
+            if not self.done.is_set():
+                self._afterwards.append(action)
+                return
+        action()
+
+    def end(self, now: float) -> None:
+        """To be called by whoever asked, once the answer or the error is set."""
+        self.previous = None
+        self.ended = now
+        with self._lock:
+            self.done.set()
+            actions, self._afterwards = self._afterwards, []
+        for action in actions:
+            action()
 
 
 class Coalesced(Generic[T]):
@@ -49,7 +71,7 @@ class Coalesced(Generic[T]):
         self._most = most
         self._clock = clock
         self._lock = threading.Lock()
-        self._flights: dict[Hashable, _Flight[T]] = {}
+        self._flights: dict[Hashable, Flight[T]] = {}
 
     def get(
         self,
@@ -68,7 +90,7 @@ class Coalesced(Generic[T]):
             flight = self._flights.get(key)
             mine = flight is None or not self._counts(flight, stamp, since)
             if flight is None or mine:
-                before, flight = flight, _Flight(stamp, self._clock())
+                before, flight = flight, Flight(stamp, self._clock())
                 if before is not None and before.ended is not None and before.error is None:
                     flight.previous = before
                 self._flights[key] = flight
@@ -82,9 +104,7 @@ class Coalesced(Generic[T]):
             flight.error = error
             raise
         finally:
-            flight.previous = None
-            flight.ended = self._clock()
-            flight.done.set()
+            flight.end(self._clock())
         return flight.answer
 
     def kept(self, key: Hashable, *, stamp: object = None) -> T | None:
@@ -101,6 +121,12 @@ class Coalesced(Generic[T]):
             young = self._clock() - flight.ended < allowed
             return flight.answer if young and flight.stamp == stamp else None
 
+    def on_its_way(self, key: Hashable, *, stamp: object = None) -> Flight[T] | None:
+        """The question that somebody is asking at this moment, or None."""
+        with self._lock:
+            flight = self._flights.get(key)
+            return flight if flight and flight.ended is None and flight.stamp == stamp else None
+
     def now(self) -> float:
         """The clock's time, for ``since``."""
         return self._clock()
@@ -110,7 +136,7 @@ class Coalesced(Generic[T]):
         with self._lock:
             self._flights.clear()
 
-    def _counts(self, flight: _Flight[T], stamp: object, since: float) -> bool:
+    def _counts(self, flight: Flight[T], stamp: object, since: float) -> bool:
         if flight.stamp != stamp or flight.begun < since:
             return False
         if flight.ended is None:

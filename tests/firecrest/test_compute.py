@@ -193,6 +193,37 @@ def test_many_clients_cost_one_squeue(desk: Desk, jobs: Jobs, monkeypatch: Any) 
     assert len(asked) == 2
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_joins_a_slow_question_has_the_answer_by_its_task(
+    desk: Desk, jobs: Jobs, monkeypatch: Any
+) -> None:
+    from api.firecrest.base import gate
+    from pipeline_management.models import ApiTask
+    from pipeline_management.services import cluster
+    from pipeline_management.services.coalescing import Flight
+
+    job = jobs.submit("--hold")
+    flight: Flight[Any] = Flight(None, 0.0)
+    monkeypatch.setattr(cluster, "asking_queue", lambda *_, **__: flight)
+    places: list[str] = []
+    monkeypatch.setattr(gate, "enter", places.append)
+    answers = [desk.ask("GET", "/compute/jobs", {"jobs": asked}) for asked in (job, UNKNOWN_ID)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    tasks = [ApiTask.objects.get(pk=answer.json()["task_id"]) for answer in answers]
+    assert [task.status for task in tasks] == ["100", "100"]
+    assert places == []  # nobody waits for the system on their behalf
+    flight.end(1.0)
+
+    def ended() -> bool:
+        for task in tasks:
+            task.refresh_from_db()
+        return not any(task.is_open for task in tasks)
+
+    until(ended)
+    assert (tasks[0].status, tasks[0].data["0"]["jobid"]) == ("200", job)
+    assert (tasks[1].status, tasks[1].data) == ("400", UNKNOWN)
+
+
 # ---------------------------------------------------------------- accounting
 
 

@@ -96,6 +96,32 @@ def test_who_does_not_wait_has_the_last_answer_while_a_newer_one_is_on_its_way()
     assert answers.kept("a") == 2
 
 
+def test_who_does_not_wait_can_leave_word() -> None:
+    answers: Coalesced[int] = Coalesced(2.0)
+    release, begun, done = threading.Event(), threading.Event(), []
+
+    def slow() -> int:
+        begun.set()
+        assert release.wait(10)
+        return 1
+
+    assert answers.on_its_way("a") is None
+    with ThreadPoolExecutor(1) as threads:
+        future = threads.submit(answers.get, "a", slow)
+        assert begun.wait(10)
+        assert answers.on_its_way("a", stamp="other") is None
+        flight = answers.on_its_way("a")
+        assert flight is not None
+        flight.afterwards(lambda: done.append(answers.kept("a")))
+        assert not flight.done.wait(0.05) and done == []
+        release.set()
+        assert future.result(10) == 1
+    assert done == [1]
+    flight.afterwards(lambda: done.append(2))
+    assert done == [1, 2]
+    assert answers.on_its_way("a") is None
+
+
 def test_an_error_is_for_all_who_wait_and_is_not_kept() -> None:
     release = threading.Event()
     answers: Coalesced[int] = Coalesced(60.0)

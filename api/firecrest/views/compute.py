@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from django.http import HttpResponseBase
@@ -24,8 +25,12 @@ from hpc.rows import AccountingRow, QueueRow
 from pipeline_management.choices import TaskStatus
 from pipeline_management.models import SystemAccount
 from pipeline_management.services import api_tasks, cluster, job_ids
+from pipeline_management.services.coalescing import Flight
 
 T = TypeVar("T")
+
+JOINED_SECONDS = 0.25
+"""How long a request waits for an answer that somebody else has asked for; then its task stays open."""
 
 _TIME = re.compile(
     r"""(?x)
@@ -104,10 +109,25 @@ class ComputeView(FirecrestView):
         )
         return envelopes.created(task, self.request, status=200)
 
-    def answer_heard(
-        self, account: SystemAccount, found: T, then: Callable[[T], object]
+    def answer_shared(
+        self,
+        account: SystemAccount,
+        heard: Callable[[], T | None],
+        asking: Callable[[], Flight[Any] | None],
+        work: Callable[[], T],
+        then: Callable[[T], object],
     ) -> HttpResponseBase:
-        """A task that is made ended, for an answer that others had a moment ago."""
+        """As ``answer``, for questions that many ask: without a wait where the answer is known, and without
+        a thread where somebody else is waiting for it already."""
+        found = heard()
+        if found is None and (flight := asking()) is not None:
+            if not flight.done.wait(JOINED_SECONDS):
+                task = api_tasks.create(self.person, account.system)
+                flight.afterwards(partial(api_tasks.run_later, task, work, then))
+                return envelopes.created(task, self.request, status=200)
+            found = heard()
+        if found is None:
+            return self.answer(account, work, then)
         status, data = TaskStatus.SUCCESS, None
         try:
             data = then(found)
@@ -140,10 +160,13 @@ class JobsView(ComputeView):
             shown = found if everybody else cluster.only_own(person, account, found)
             return {str(n): rows.job(row, everybody) for n, row in enumerate(cut(shown))}
 
-        heard = cluster.heard_of_queue(account, ids, everybody=everybody)
-        if heard is not None:
-            return self.answer_heard(account, heard, then)
-        return self.answer(account, lambda: cluster.queue(account, ids, everybody=everybody), then)
+        return self.answer_shared(
+            account,
+            lambda: cluster.heard_of_queue(account, ids, everybody=everybody),
+            lambda: cluster.asking_queue(account, everybody=everybody),
+            lambda: cluster.queue(account, ids, everybody=everybody),
+            then,
+        )
 
 
 class JobView(JobsView):
@@ -198,10 +221,13 @@ class AccountingView(ComputeView):
             shown = cut(cluster.only_own(person, account, found))
             return [rows.record(row) for row in shown] or {}
 
-        heard = cluster.heard_of_accounting(account, ids, start, end)
-        if heard is not None:
-            return self.answer_heard(account, heard, then)
-        return self.answer(account, lambda: cluster.accounting(account, ids, start, end), then)
+        return self.answer_shared(
+            account,
+            lambda: cluster.heard_of_accounting(account, ids, start, end),
+            lambda: cluster.asking_accounting(account, ids, start, end),
+            lambda: cluster.accounting(account, ids, start, end),
+            then,
+        )
 
     def time(self, field: str) -> str:
         """The field if it is a time that sacct reads, else ""."""
