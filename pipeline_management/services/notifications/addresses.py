@@ -48,18 +48,25 @@ def warnings_of(document: dict[str, Any]) -> list[Problem]:
         wrong = [part for part in in_value(text) if not is_address(part)]
         if wrong:
             shown = one_line(wrong[0], 80)
-            message = f'email: "{shown}" is not a mail address; nobody is told there when the run ends.'
+            message = (
+                f'email: "{shown}" is not a mail address; nobody is told there when the run ends.'
+            )
             row = number + 1 if isinstance(value, list) else None
             found.append(Problem("not_an_address", message, place, row))
     if len(set(in_value(value))) > MOST:
-        message = f"email has more than {MOST} addresses; the first {MOST} are told when the run ends."
+        message = (
+            f"email has more than {MOST} addresses; the first {MOST} are told when the run ends."
+        )
         found.append(Problem("too_many_addresses", message, "/email"))
     return found[:MOST]
 
 
 def in_configuration(text: str) -> list[str]:
     """The usable addresses, at most ``MOST``, each once, of the key ``email`` of a configuration's JSON text."""
-    document = json.loads(text) if text else None
+    try:
+        document = json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return []  # one broken row must not hold up the ends behind it
     if not isinstance(document, dict):
         return []
     found = {part.lower(): part for part in in_value(document.get("email")) if is_address(part)}

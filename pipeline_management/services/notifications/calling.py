@@ -10,6 +10,7 @@ from pipeline_management.models import Delivery
 from pipeline_management.services.notifications import outgoing
 from pipeline_management.services.notifications.documents import document, signature
 from pipeline_management.services.notifications.outcome import Outcome
+from pipeline_management.services.notifications.plain_text import one_line
 
 GONE = 410
 """A server says by this that nobody listens any more (RFC 9110, 15.5.11)."""
@@ -38,9 +39,9 @@ def call(delivery: Delivery) -> Outcome:
     try:
         answer = outgoing.post(webhook.url, body, headers, allow_private=allowed)
     except outgoing.Refused as error:
-        return Outcome.failed(str(error), final=True)
+        return Outcome.failed(one_line(str(error), 500), final=True)
     except outgoing.Unreachable as error:
-        return Outcome.failed(str(error), unreachable=True)
+        return Outcome.failed(one_line(str(error), 500), unreachable=True)
     return _judge(answer)
 
 

@@ -14,10 +14,12 @@ from django.utils import timezone
 
 from pipeline_management.choices import RunKind, RunState
 from pipeline_management.models import Delivery, MailPreference, RunEnding
+from pipeline_management.services import dispatch, leases, sweeps
 from pipeline_management.services.notifications import delivering, spreading
 from pipeline_management.services.notifications.addresses import in_configuration
 from pipeline_management.services.notifications.plain_text import last_lines
 from pipeline_management.services.transition import Change, Note, apply
+from pipeline_management.tasks import guard, notify_due, sweep_notify
 from tests.pipeline_management.notifications.desk import Desk
 from tests.pipeline_management.notifications.mail_server import MailServer
 
@@ -142,6 +144,11 @@ def test_addresses_of_a_configuration(value: Any, expected: list[str]) -> None:
 
     assert in_configuration(json.dumps({"email": value})) == expected
     assert in_configuration(json.dumps([{"email": value}])) == []
+
+
+def test_a_configuration_that_cannot_be_read_names_nobody() -> None:
+    assert in_configuration("") == in_configuration('{"email": ') == []
+    assert in_configuration("[" * 100_000) == []
 
 
 def test_hostile_text_stays_text(desk: Desk, mail_server: MailServer) -> None:
@@ -294,6 +301,50 @@ def test_spreading_costs_the_same_for_one_and_for_fifty(
             assert spreading.spread() == number
         costs.append(len([q for q in queries if "SAVEPOINT" not in q["sql"]]))
     assert costs[1] <= costs[0] + 3, costs  # SQLite takes only so many rows at once
+
+
+def test_a_lost_bell_is_rung_again(
+    desk: Desk, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[str] = []
+    # a worker's task begins with fresh connections, a test has one transaction
+    monkeypatch.setattr(guard, "close_old_connections", lambda: None)
+    monkeypatch.setattr(dispatch, "ring", lambda task, account_id: rung.append(task))
+    sweep_notify()
+    assert rung == []
+    desk.end()
+    sweep_notify()
+    assert rung == ["pipeline_management.notify_due"]
+    spreading.spread()
+    sweep_notify()
+    assert len(rung) == 2
+    notify_due()
+    sweep_notify()
+    assert len(rung) == 2 and len(mail_server.letters) == 1
+
+
+def test_only_so_many_send_at_once(desk: Desk, mail_server: MailServer) -> None:
+    desk.end()
+    with leases.holding() as others:
+        for number in range(delivering.SENDERS):
+            assert leases.take_named(f"notify:{number}", others)
+        assert desk.work() == 0
+        leases.release_named("notify:1", others)
+        assert desk.work() == 1
+
+
+def test_old_deliveries_are_deleted_but_for_waiting_ones(
+    desk: Desk, mail_server: MailServer
+) -> None:
+    for _ in range(3):
+        desk.end()
+    desk.work()
+    first, second, third = Delivery.objects.order_by("pk")
+    old = timezone.now() - timedelta(days=91)
+    Delivery.objects.filter(pk__in=[first.pk, second.pk]).update(created_at=old)
+    Delivery.objects.filter(pk=second.pk).update(state="waiting")
+    sweeps.sweep_retention()
+    assert set(Delivery.objects.values_list("pk", flat=True)) == {second.pk, third.pk}
 
 
 @pytest.mark.django_db(transaction=True)
