@@ -195,6 +195,10 @@ def test_the_description(get: Any) -> None:
     assert document["servers"] == [{"url": ROOT}]
     routes = {re.sub(r"<(?:str:)?(\w+)>", r"{\1}", f"/{pattern.pattern}") for pattern in described}
     assert set(document["paths"]) == routes
+    operations = [o for methods in document["paths"].values() for o in methods.values()]
+    assert not [
+        o for o in operations if o["operationId"][-1].isdigit()
+    ]  # a number tells of a collision
     for path, methods in document["paths"].items():
         for operation in methods.values():
             assert operation["summary"], path

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 
 from api.firecrest import envelopes
@@ -164,9 +164,13 @@ class PathView(SubmitView):
         return self.submitted(account, asked)
 
 
+@extend_schema_view(post=extend_schema(operation_id="compute_submit_uploads"))
+class TutorialUploadView(UploadView):
+    """The same under the address that FirecREST's tutorial prints."""
+
+
 urlpatterns = [
     route("compute/jobs/upload", UploadView, "firecrest-submit-upload"),
     route("compute/jobs/path", PathView, "firecrest-submit-path"),
-    # as the tutorial of FirecREST prints it
-    route("compute/job/uploads", UploadView, "firecrest-submit-uploads"),
+    route("compute/job/uploads", TutorialUploadView, "firecrest-submit-uploads"),
 ]
