@@ -214,7 +214,7 @@ def test_commands_stand_where_the_site_says() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("lsf", {}, "known are local, slurm"),
+        ("lsf", {}, "known are local, pbs, slurm"),
         ("slurm", {"dialect": "x"}, "'dialect' is not known to slurm; known are bin_dir"),
         ("slurm", {"bin_dir": "bin"}, "absolute"),
         ("slurm", {"bin_dir": "/opt/$(id)"}, "absolute"),
