@@ -271,7 +271,7 @@ class TransportPool:
             slot = self._slots.get(key)
             if done and slot is not None and connection in slot.connections:
                 slot.connections.remove(connection)
-            self._changed.notify()
+            self._changed.notify_all()  # who waits may wait for another system
         if done:
             connection.transport.close()
 
