@@ -138,7 +138,7 @@ def test_files(portal: Portal, typed: Type, folder: Path) -> None:
     assert (target / "deep" / "moved").exists()
     typed("rm", "--force", str(new))
     assert not new.exists()
-    assert "Invalid" in typed("ls", str(new), fails=True)
+    assert "Operation failed" in typed("ls", str(new), fails=True)
 
 
 def test_up_and_down(typed: Type, folder: Path, tmp_path: Path) -> None:

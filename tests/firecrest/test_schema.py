@@ -163,6 +163,15 @@ def steer(case: Any, known: Known, data: st.DataObject) -> None:
             for name in sorted(set(place) & set(known)):
                 if data.draw(st.integers(0, 7)):
                     place[name] = data.draw(known[name])
+    if (
+        isinstance(case.body, dict)
+        and "json" not in case.media_type
+        and data.draw(st.integers(0, 3))
+    ):
+        for name in set(case.body) - set(known) - {"file"}:
+            del case.body[name]  # a form of fields that nobody reads says little
+        for name in ("targetPath", "sourcePath"):
+            case.body.setdefault(name, data.draw(known[name]))
 
 
 def test_firecrest(fuzzed: Portal) -> None:
