@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from accounts.oauth.clients import create_client
 from pipeline_management.choices import Attention, HealthState, RunState
 from pipeline_management.models import RunLog
 from tests.factories import make_user
@@ -88,6 +89,7 @@ def addresses(site: Site) -> dict[str, str]:
     system = site.account.system
     system.health, system.health_reason, system.description = HealthState.DOWN, long, "The cluster"
     system.save()
+    create_client(site.people["manager"], long[:100])
     for state in RunState:
         site.run(state=state, name=f"{state.label} run")
     failed = site.run(state=RunState.FAILED, name=long, reason="EXIT_NONZERO", exit_code=3, reason_text=long,
@@ -102,7 +104,8 @@ def addresses(site: Site) -> dict[str, str]:
         "failed": f"/runs/{failed.pk}/", "stuck": f"/runs/{stuck.pk}/", "cancel": f"/runs/{stuck.pk}/cancel/",
         "log": f"/runs/{failed.pk}/log/", "submit": "/submit/?pipeline=hello", "pipelines": "/pipelines/",
         "pipeline": "/pipelines/hello/", "systems": "/systems/", "system": "/systems/cluster/",
-        "tokens": "/accounts/tokens/", "password": "/accounts/password/", "docs": "/api/v1/docs/",
+        "tokens": "/accounts/tokens/", "clients": "/accounts/clients/",
+        "password": "/accounts/password/", "docs": "/api/v1/docs/",
     }  # fmt: skip
 
 
