@@ -136,4 +136,8 @@ def _reason(job: JobInfo) -> Reason:
         return FAILURES[job.state]
     if job.exit_code:
         return Reason.EXIT_NONZERO
+    if (
+        job.reason == "JobLaunchFailure"
+    ):  # all that the queue tells of an output file that cannot be made
+        return Reason.LAUNCH_FAILED
     return Reason.SIGNAL if job.signal else Reason.NO_RESULT

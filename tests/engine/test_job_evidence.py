@@ -80,6 +80,7 @@ def test_a_requeued_job_that_had_run_stays_running() -> None:
         (record(JobState.FAILED, exit_code=3), RunState.FAILED, Reason.EXIT_NONZERO),
         (record(JobState.FAILED, exit_code=0, signal=9), RunState.FAILED, Reason.SIGNAL),
         (record(JobState.FAILED), RunState.FAILED, Reason.NO_RESULT),
+        (record(JobState.FAILED, reason="JobLaunchFailure"), RunState.FAILED, Reason.LAUNCH_FAILED),
         (record(JobState.TIMEOUT), RunState.FAILED, Reason.TIMEOUT),
         (record(JobState.OUT_OF_MEMORY), RunState.FAILED, Reason.OUT_OF_MEMORY),
         (record(JobState.DEADLINE), RunState.FAILED, Reason.DEADLINE),
