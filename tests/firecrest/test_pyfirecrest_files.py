@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import firecrest
 import pytest
 
 from tests.firecrest.portal import CLUSTER, HASTY, Portal
@@ -240,7 +241,9 @@ def test_compress_and_extract(portal: Portal, alice: Any, folder: Path) -> None:
     assert (target / "some tree" / "file").read_text() == "content"
 
 
-def test_what_takes_too_long_becomes_a_job(portal: Portal, alice: Any, folder: Path) -> None:
+def test_what_takes_too_long_becomes_a_job(
+    portal: Portal, alice: Any, client_kind: str, folder: Path
+) -> None:
     """HASTY gives a command one second; the client submits a job instead and waits for its end."""
     large = folder / "large"
     portal.write("alice", large, os.urandom(1 << 20) * 150)
@@ -252,7 +255,12 @@ def test_what_takes_too_long_becomes_a_job(portal: Portal, alice: Any, folder: P
     target = folder / "target"
     target.mkdir()
     portal.give("alice", target)
-    alice.extract(HASTY, str(archive), str(target), fail_on_timeout=False)
+    if client_kind == "Firecrest":
+        alice.extract(HASTY, str(archive), str(target), fail_on_timeout=False)
+    else:
+        # pyfirecrest 3.10: after the job's good end this client judges the first answer again
+        with pytest.raises(firecrest.HeaderException):
+            alice.extract(HASTY, str(archive), str(target), fail_on_timeout=False)
     assert (target / "large").stat().st_size == 150 << 20
 
 
