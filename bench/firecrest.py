@@ -170,7 +170,9 @@ class Bench:
 
     def queue(self, jobs: int) -> Iterator[Figure]:
         """P9: the queue and single jobs, asked for by 32 clients."""
-        loop = f"for i in $(seq {jobs}); do sbatch --parsable -p closed -o /dev/null --wrap true; done"
+        loop = (
+            f"for i in $(seq {jobs}); do sbatch --parsable -p closed -o /dev/null --wrap true; done"
+        )
         numbers = self.ssh.run(loop).split()
         one = numbers[len(numbers) // 2].decode()
         user = self.user
