@@ -13,6 +13,7 @@ from pytest_django import Settings
 from centro import health, metrics
 from centro.heartbeat import Heart
 from pipeline_management.models import Heartbeat
+from pipeline_management.services.clients import pool
 
 pytestmark = pytest.mark.django_db
 
