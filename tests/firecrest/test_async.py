@@ -19,7 +19,7 @@ from firecrest.v1 import AsyncFirecrest
 from tests.firecrest.portal import CLUSTER, HASTY, Portal
 from tests.firecrest.test_pyfirecrest_jobs import script
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("firecrest")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 CLIENTS = 32
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from tests.firecrest.portal import CLUSTER, Portal, secret_of
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("firecrest")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 Type = Callable[..., str]
 PROGRAM = Path(sys.executable).parent / "firecrest"

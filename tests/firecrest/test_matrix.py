@@ -76,7 +76,8 @@ def things(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Things]:
     users = desk.lab.layout.settings.users[:2]
     assert len(set(users)) == 2, "needs two people on the system"
     for user in users:
-        jobs_over(desk, user)  # of earlier tests
+        desk.lab.slurm("scancel", f"--user={user}")  # what earlier tests have left
+        jobs_over(desk, user)
     cluster.forget()
     desk.tokens["expired"] = token_of(desk.alice, seconds=-1)
     where = f"private-{MARKER}"

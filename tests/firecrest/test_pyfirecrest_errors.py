@@ -15,7 +15,7 @@ from firecrest.FirecrestException import ERROR_HEADERS
 
 from tests.firecrest.portal import CLUSTER, DOWN, FOREIGN, HASTY, Portal
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("firecrest")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 TIMEOUT = "Command has finished with timeout signal"
 OURS = {"X-Exists", "X-Size-Limit", "X-Invalid-Mode", "X-Invalid-Owner", "X-Invalid-Group"}

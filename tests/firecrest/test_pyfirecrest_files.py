@@ -15,7 +15,7 @@ import pytest
 
 from tests.firecrest.portal import CLUSTER, HASTY, Portal
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("firecrest")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 ODD_NAMES = ["a b", "$HOME", "-rf", "ünï·código", "~", "*", "#x", "%41", "a=b,c", "x" * 255]
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.firecrest.portal import CLUSTER, Portal
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("firecrest")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 SCRIPT = '#!/bin/bash\n#SBATCH --job-name="{name}"\n#SBATCH --time=05:00\n{body}\n'
 BASE_KEYS = {

@@ -14,7 +14,7 @@ from firecrest.v1 import AsyncFirecrest, Firecrest
 
 from tests.firecrest.portal import CLUSTER, DOWN, FOREIGN, HASTY, Portal
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("firecrest")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 SERVICES = {"certificator", "utilities", "compute", "tasks", "storage", "reservations"}
 # the staging area has a service of its own

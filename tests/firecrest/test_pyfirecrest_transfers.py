@@ -13,7 +13,7 @@ import requests
 from tests.firecrest.portal import CLUSTER, Portal
 from tests.firecrest.test_pyfirecrest_jobs import ended, script
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("firecrest")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 
 def done(client: Any, job: dict[str, Any], name: str) -> None:

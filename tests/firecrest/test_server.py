@@ -22,7 +22,7 @@ import yaml
 from tests.firecrest.portal import CLUSTER, Portal, site_of
 from tests.lab.process import descendants
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("firecrest")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 MIB = 1024 * 1024
 TOO_LARGE = {"description": "Failed to upload file. The file is over 5242880 bytes"}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.firecrest.portal import Portal
     from tests.lab.lab import Lab
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("firecrest-kills")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 
 @pytest.fixture(scope="module")

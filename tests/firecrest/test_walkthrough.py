@@ -14,7 +14,7 @@ import pytest
 from tests.firecrest.portal import Portal
 from tests.firecrest.walkthrough import WHO, Said, cleared, recorded, walk
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("firecrest")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 CREATED = {"success", "task_id", "task_url"}
 

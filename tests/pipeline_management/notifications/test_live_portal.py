@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.lab.lab import Lab
     from tests.stack import LiveStack
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("notifications")]
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 MAKE_WEBHOOK = """
 from accounts.models import Lab
 from django.contrib.auth.models import User
