@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import inspect
 import json
@@ -37,11 +38,16 @@ def secret_of(person: str) -> str:
 
 
 class Awaited:
-    """AsyncFirecrest behind blocking calls, so that one test judges both clients."""
+    """AsyncFirecrest behind blocking calls, so that one test judges both clients.
+
+    Its event loop lives in a thread: where tests of pages ran before in this process, the
+    browser's own loop counts as running in the main thread for good.
+    """
 
     def __init__(self, client: AsyncFirecrest) -> None:
         self.client = client
         self._runner = asyncio.Runner()
+        self._thread = concurrent.futures.ThreadPoolExecutor(max_workers=1)
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self.client, name)
@@ -50,14 +56,18 @@ class Awaited:
 
         def blocking(*arguments: Any, **named: Any) -> Any:
             found = attribute(*arguments, **named)
-            return self._runner.run(_result(found)) if inspect.isawaitable(found) else found
+            return self._run(found) if inspect.isawaitable(found) else found
 
         return blocking
 
     def close(self) -> None:
         """End the session and the event loop."""
-        self._runner.run(self.client.close_session())
-        self._runner.close()
+        self._run(self.client.close_session())
+        self._thread.submit(self._runner.close).result()
+        self._thread.shutdown()
+
+    def _run(self, awaitable: Any) -> Any:
+        return self._thread.submit(self._runner.run, _result(awaitable)).result()
 
 
 async def _result(awaitable: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import hashlib
 import io
 import os
@@ -39,8 +40,9 @@ async def session(portal: Portal, person: str = "alice") -> AsyncIterator[AsyncF
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run in an event loop of its own."""
-    asyncio.run(work())
+    """Run in an event loop and a thread of its own (see `Awaited`)."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(asyncio.run, work()).result()
 
 
 def test_many_files_at_once(portal: Portal, folder: Path) -> None:
