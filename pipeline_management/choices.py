@@ -33,6 +33,10 @@ class RunState(models.TextChoices):
 TERMINAL_STATES = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
 OPEN_STATES = frozenset(RunState) - TERMINAL_STATES - {RunState.DRAFT}
 WATCHED_STATES = frozenset({RunState.SUBMITTED, RunState.RUNNING})
+HOLDABLE_STATES = frozenset(
+    {RunState.QUEUED, RunState.STAGING, RunState.SUBMITTING, RunState.SUBMITTED}
+)
+"""In which a run can still be kept from starting."""
 _STATE_COLOURS = {
     RunState.DRAFT: "secondary",
     RunState.QUEUED: "secondary",
@@ -51,7 +55,17 @@ class Desired(models.TextChoices):
     """What people want of a run; written by people only."""
 
     RUN = "run", _("Run")
+    HOLD = "hold", _("Hold")
     CANCEL = "cancel", _("Cancel")
+
+
+class OriginKind(models.TextChoices):
+    """How a run came out of an earlier one."""
+
+    NONE = "", ""
+    RESUBMIT = "resubmit", _("Resubmitted")
+    EDIT = "edit", _("Edited and resubmitted")
+    RESUME = "resume", _("Resumed")
 
 
 class Reason(models.TextChoices):

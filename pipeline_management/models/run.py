@@ -11,9 +11,11 @@ from django.db import models
 
 from accounts.models import Lab
 from pipeline_management.choices import (
+    HOLDABLE_STATES,
     Attention,
     Confirmation,
     Desired,
+    OriginKind,
     Reason,
     RunKind,
     RunSource,
@@ -35,6 +37,10 @@ class Run(models.Model):
     number of the newest event and, with ``state``, the comparand of every change. ``key`` is the job
     name under which all attempts go to the scheduler. Lease columns belong to ``services.leases``; all
     times are aware UTC, lease times on the database's clock.
+
+    ``origin`` is the run that this one was made from, ``work_directory`` where the pipeline works when that
+    is not its own ``directory``: a resume goes on where its origin stopped. ``hold_sent_at`` is when a hold
+    in the scheduler became Centro's to undo; None: there is none.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -56,10 +62,17 @@ class Run(models.Model):
     system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="runs")
     account = models.ForeignKey(SystemAccount, on_delete=models.PROTECT, related_name="runs")
     directory = models.CharField(max_length=600)
+    work_directory = models.CharField(max_length=600, blank=True)
     job_files = models.JSONField(default=dict, blank=True)
     source = models.CharField(max_length=16, choices=RunSource.choices)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  unique where given
     request_sha256 = models.CharField(max_length=64, blank=True)
+    origin = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="successors"
+    )
+    origin_kind = models.CharField(
+        max_length=8, choices=OriginKind.choices, blank=True, default=OriginKind.NONE
+    )
 
     desired = models.CharField(max_length=8, choices=Desired.choices, default=Desired.RUN)
     state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.QUEUED)
@@ -99,6 +112,7 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_sent_at = models.DateTimeField(null=True, blank=True)
+    hold_sent_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -138,6 +152,16 @@ class Run(models.Model):
         """The configuration as posted, parsed from its canonical text."""
         value: dict[str, Any] = json.loads(self.configuration_json)
         return value
+
+    @property
+    def works_in(self) -> str:
+        """The directory on the system in which the pipeline works."""
+        return self.work_directory or self.directory
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits because somebody wants it to."""
+        return self.desired == Desired.HOLD and self.state in HOLDABLE_STATES
 
     @property
     def state_enum(self) -> RunState:
