@@ -25,6 +25,7 @@ from pipeline_management.models import (
     SystemAccount,
 )
 from pipeline_management.services import audit, dispatch, json_faults
+from pipeline_management.services.announcing import announce
 from pipeline_management.services.documents import (
     MAX_BODY,
     MAX_DEPTH,
@@ -260,4 +261,5 @@ def _write(
             data={**data, "version": str(prepared.version)},
         )
         dispatch.ring_on_commit(dispatch.SUBMIT, prepared.account.pk)
+        announce(run.pk, 1, "state")
     return run
