@@ -129,6 +129,47 @@ class RunKind(models.TextChoices):
     JOB = "job", _("Job script")
 
 
+class TaskState(models.TextChoices):
+    """Where a step of a run's pipeline is, as its job reports it."""
+
+    NEW = "new", _("New")
+    PENDING = "pending", _("Pending")
+    RUNNING = "running", _("Running")
+    COMPLETE = "complete", _("Complete")
+    FAILED = "failed", _("Failed")
+    SKIPPED = "skipped", _("Skipped")
+    CANCELLED = "cancelled", _("Cancelled")
+
+    @property
+    def is_over(self) -> bool:
+        return self in ENDED_TASKS
+
+    @property
+    def colour(self) -> str:
+        """The Bootstrap colour of its badge."""
+        return _TASK_COLOURS[self]
+
+
+DONE_TASKS = frozenset({TaskState.COMPLETE, TaskState.SKIPPED})
+ENDED_TASKS = DONE_TASKS | {TaskState.FAILED, TaskState.CANCELLED}
+_TASK_COLOURS = {
+    TaskState.NEW: "secondary",
+    TaskState.PENDING: "secondary",
+    TaskState.RUNNING: "primary",
+    TaskState.COMPLETE: "success",
+    TaskState.FAILED: "danger",
+    TaskState.SKIPPED: "info",
+    TaskState.CANCELLED: "warning",
+}
+
+
+class EventRoute(models.TextChoices):
+    """How jobs of a system report."""
+
+    BOTH = "both", _("By HTTP, and by a file that Centro reads")
+    FILE = "file", _("By a file that Centro reads")
+
+
 class TaskService(models.TextChoices):
     """The part of the FirecREST API that made a task."""
 
@@ -204,3 +245,5 @@ class Engine(models.TextChoices):
     """What runs a pipeline's job script."""
 
     SHELL = "shell", _("Shell script")
+    JETSTREAM = "jetstream", "Jetstream"
+    SNAKEMAKE = "snakemake", "Snakemake"

@@ -2,6 +2,7 @@ from pipeline_management.models.api_task import ApiTask
 from pipeline_management.models.event import AuditEvent, Heartbeat, RunEvent
 from pipeline_management.models.notification import Delivery, MailPreference, RunEnding, Webhook
 from pipeline_management.models.pipeline import Pipeline, PipelineSystem, PipelineVersion
+from pipeline_management.models.report import RunTask
 from pipeline_management.models.run import Attempt, Run, RunLog
 from pipeline_management.models.system import System, SystemAccount
 
@@ -19,6 +20,7 @@ __all__ = [
     "RunEnding",
     "RunEvent",
     "RunLog",
+    "RunTask",
     "System",
     "SystemAccount",
     "Webhook",

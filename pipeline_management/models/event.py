@@ -14,6 +14,9 @@ class RunEvent(models.Model):
     ``type`` is "state" for a transition (then ``from_state`` and ``to_state`` are set), else a word such
     as "cancel_requested", "attention", "adopted", "late_evidence". ``actor`` is a user name or the
     holder of the lease. ``evidence`` says what the change rests on; ``data`` carries details.
+
+    An event that the job itself reported has its ``sender`` and that sender's own number, by which it is
+    kept once however often it arrives.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
@@ -25,10 +28,17 @@ class RunEvent(models.Model):
     to_state = models.CharField(max_length=16, blank=True)
     evidence = models.CharField(max_length=16, blank=True)
     data = models.JSONField(default=dict, blank=True)
+    sender = models.CharField(max_length=64, blank=True, default="")
+    sender_seq = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ["run", "seq"]
-        constraints = [models.UniqueConstraint(fields=["run", "seq"], name="seq_once_per_run")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "seq"], name="seq_once_per_run"),
+            models.UniqueConstraint(
+                fields=["run", "sender", "sender_seq"], name="report_once_per_run"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.run_id} #{self.seq} {self.type}"

@@ -98,6 +98,21 @@ class Run(models.Model):
     confirmed_at = models.DateTimeField(null=True, blank=True)
     confirmed_source = models.CharField(max_length=16, choices=Confirmation.choices, blank=True)
 
+    token_sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    """Of the token with which the job reports, in hexadecimal; "" where it has none."""
+    events_offset = models.PositiveBigIntegerField(default=0, editable=False)
+    """Bytes of the job's events file that have been read."""
+    progress = models.PositiveSmallIntegerField(null=True, blank=True)
+    """0 to 100 as the job last reported; None where it never did."""
+    progress_text = models.CharField(max_length=300, blank=True)
+    progress_sender = models.CharField(max_length=64, blank=True, editable=False)
+    progress_seq = models.BigIntegerField(default=0, editable=False)
+    progress_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """With the two before: the report that the progress is from."""
+    tasks_total = models.PositiveIntegerField(default=0)
+    tasks_done = models.PositiveIntegerField(default=0)
+    tasks_failed = models.PositiveIntegerField(default=0)
+
     next_at = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveIntegerField(default=0)
     """Tries of the current step that did not settle it; reset when the step is done."""

@@ -7,7 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from accounts.models import Credential, slug_validator
-from pipeline_management.choices import HealthState, SchedulerKind, TransportKind
+from pipeline_management.choices import EventRoute, HealthState, SchedulerKind, TransportKind
 from pipeline_management.querysets import SystemQuerySet
 
 
@@ -36,6 +36,7 @@ class System(models.Model):
     limits = models.JSONField(default=dict, blank=True)
     transfer_queue = models.CharField(max_length=100, blank=True)
     """The queue of jobs that move files inside the system; "" is the scheduler's default one."""
+    events = models.CharField(max_length=8, choices=EventRoute.choices, default=EventRoute.BOTH)
     health = models.CharField(
         max_length=8, choices=HealthState.choices, default=HealthState.UNKNOWN, editable=False
     )
@@ -84,7 +85,9 @@ class SystemAccount(models.Model):
     class Meta:
         ordering = ["system", "username"]
         constraints = [
-            models.UniqueConstraint(fields=["system", "user"], name="one_account_per_system_and_user"),
+            models.UniqueConstraint(
+                fields=["system", "user"], name="one_account_per_system_and_user"
+            ),
         ]
 
     def __str__(self) -> str:
