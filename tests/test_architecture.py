@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("accounts", "api", "bench", "centro", "hpc", "pipeline_management", "tests")
+PACKAGES = ("accounts", "api", "bench", "centro", "hpc", "pipeline_management", "staging", "tests")
 LONGEST_MODULE = 400
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 CDN = re.compile(
