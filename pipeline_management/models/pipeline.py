@@ -42,7 +42,8 @@ class PipelineVersion(models.Model):
     """One version of a pipeline: immutable once a run uses it, except for who may run it and where.
 
     ``schema`` is a JSON Schema (draft 2020-12) of the configuration; ``script`` the Jinja2 template of
-    the job script; ``resources`` has queue, walltime ("HH:MM:SS"), cpus, memory_mb, account, nodes,
+    the job script, "" where the engine makes it; ``engine_options`` are what the engine's own schema allows
+    (``services/engines``); ``resources`` has queue, walltime ("HH:MM:SS"), cpus, memory_mb, account, nodes,
     tasks, gpus, qos. ``sort_key`` orders versions; ``is_development`` keeps one out of ``@latest``.
     """
 
@@ -55,7 +56,8 @@ class PipelineVersion(models.Model):
     is_development = models.BooleanField(default=False)
     engine = models.CharField(max_length=16, choices=Engine.choices, default=Engine.SHELL)
     schema = models.JSONField(default=dict, blank=True)
-    script = models.TextField()
+    engine_options = models.JSONField(default=dict, blank=True)
+    script = models.TextField(blank=True)
     resources = models.JSONField(default=dict, blank=True)
     example = models.JSONField(default=dict, blank=True)
     content_sha256 = models.CharField(max_length=64, editable=False)

@@ -1,0 +1,1 @@
+"""What runs a pipeline: plain shell scripts, Jetstream, Snakemake; one interface for all of them."""
