@@ -56,6 +56,9 @@ class PipelineEngine(ABC):
     """Whether a run that failed can go on, keeping what is done."""
     makes_script: ClassVar[bool] = False
     """Whether the job script comes from the engine, not from the pipeline's author."""
+    runner_log: ClassVar[str] = ""
+    """The file in which the engine's own runner tells what it does, relative to the directory in which the
+    pipeline works: the stream "runner" of a run's output. "" where it has none."""
     options_schema: ClassVar[Mapping[str, Any]]
     """JSON Schema (draft 2020-12) of ``engine_options``."""
 
