@@ -15,7 +15,7 @@ from zoneinfo import available_timezones
 from cryptography.fernet import Fernet
 from pydantic import Field, field_validator
 
-from centro.config.sections import Database, Email, Oidc, Section
+from centro.config.sections import Database, Email, Oidc, Section, Staging
 
 ROOT = Path(__file__).resolve().parents[2]
 REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -76,6 +76,9 @@ class Declarations(Section):
     )
     email: Email = Field(Email(), description="outgoing mail")
     oidc: Oidc = Field(Oidc(), description="outer issuer of access tokens, such as Keycloak")
+    staging: Staging = Field(
+        Staging(), description="where large files stay on their way between people and systems"
+    )
     oauth_token_seconds: int = Field(
         3600, ge=60, le=86_400, description="how long an access token of `/o/token/` is valid"
     )

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from centro.config.derived import Config
 from centro.config.model import ROOT
-from centro.config.sections import Database, Email, Oidc, Section
+from centro.config.sections import Database, Email, Oidc, Section, Staging
 
 PREFIX = "CENTRO_"
 SECRETS_VARIABLE = "CENTRO_SECRETS"
@@ -30,7 +30,7 @@ SCRIPT_VARIABLES = {
 }
 # Belong to the test lab, not to an installation.
 FOREIGN_PREFIXES = ("CENTRO_LAB_", "CENTRO_TEST_")
-SECTIONS: dict[str, type[Section]] = {"email": Email, "oidc": Oidc}
+SECTIONS: dict[str, type[Section]] = {"email": Email, "oidc": Oidc, "staging": Staging}
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 

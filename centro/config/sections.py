@@ -141,3 +141,92 @@ class Oidc(Section):
                 f"issuer, audience and jwks_url belong together; missing: {missing[0]}"
             )
         return self
+
+
+class Staging(Section):
+    """Where large files stay on their way: files of this machine, or an S3 store."""
+
+    kind: Literal["local", "s3"] = Field(
+        "local",
+        description="`local`: files below the state directory, served by Centro itself; `s3`: a store",
+    )
+    path: Path | None = Field(
+        None,
+        description="local only: directory of the files; default `staging` in the state directory",
+    )
+    endpoint: str | None = Field(
+        None,
+        description="s3 only: the store's address as Centro reaches it; default Amazon's of the region",
+    )
+    public_endpoint: str | None = Field(
+        None, description="s3 only: the store's address as people reach it; default `endpoint`"
+    )
+    system_endpoint: str | None = Field(
+        None,
+        description="the address as systems reach it: of the store, or with `local` of Centro; "
+        "default the public one",
+    )
+    region: str = Field("us-east-1", min_length=1, description="s3 only: region")
+    bucket: str = Field(
+        "centro",
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="s3 only: bucket; made where it is missing and the keys allow that",
+    )
+    access_key: str | None = Field(None, min_length=1, description="s3 only: access key")
+    secret_key: str | None = Field(
+        None, min_length=1, description="s3 only: secret key", json_schema_extra={"secret": True}
+    )
+    addressing: Literal["path", "virtual"] = Field(
+        "path",
+        description="s3 only: `path` puts the bucket into the path, `virtual` into the host name",
+    )
+    link_seconds: int = Field(
+        604_800, ge=60, le=604_800, description="how long links are valid; a week at most"
+    )
+    max_size_mb: int = Field(
+        5120, ge=1, le=40_000_000, description="largest file of a transfer, in MiB"
+    )
+    open_transfers: int = Field(
+        50, ge=1, le=10_000, description="transfers of one person that may be open at once"
+    )
+    movers: int = Field(
+        4, ge=1, le=64, description="files that one worker process moves at the same time"
+    )
+    route: Literal["auto", "direct", "through"] = Field(
+        "auto",
+        description="`auto`: systems with curl that reach an S3 store move files by themselves, the rest goes "
+        "through Centro's SSH connection; the others force one way",
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_absolute():
+            raise ValueError("expected an absolute path")
+        return value
+
+    @field_validator("endpoint", "public_endpoint", "system_endpoint")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+            raise ValueError("expected http://host[:port] or https://host[:port], without a path")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @model_validator(mode="after")
+    def _fields_fit_kind(self) -> Self:
+        if self.kind == "s3":
+            missing = [name for name in ("access_key", "secret_key") if getattr(self, name) is None]
+            if missing:
+                raise ValueError(f"kind 's3' also needs {' and '.join(missing)}")
+            return self
+        named = ("endpoint", "public_endpoint", "access_key", "secret_key")
+        extra = [name for name in named if getattr(self, name) is not None]
+        if extra:
+            raise ValueError(
+                f"kind 'local' does not take {', '.join(extra)}; did you mean kind 's3'?"
+            )
+        return self

@@ -121,3 +121,7 @@ CENTRO_NFS_GRACE_SECONDS = config.nfs_grace_seconds
 CENTRO_PHANTOM_SECONDS = config.phantom_seconds
 CENTRO_WEBHOOK_ALLOW_PRIVATE = config.webhook_allow_private
 CENTRO_SUBMIT_BATCH = config.submit_batch
+CENTRO_STAGING = {
+    **config.staging.model_dump(),
+    "path": config.staging.path or config.var / "staging",
+}

@@ -5,6 +5,7 @@ from pipeline_management.models.pipeline import Pipeline, PipelineSystem, Pipeli
 from pipeline_management.models.report import RunTask
 from pipeline_management.models.run import Attempt, Run, RunLog
 from pipeline_management.models.system import System, SystemAccount
+from pipeline_management.models.transfer import StoreRoute, Transfer
 
 __all__ = [
     "ApiTask",
@@ -21,7 +22,9 @@ __all__ = [
     "RunEvent",
     "RunLog",
     "RunTask",
+    "StoreRoute",
     "System",
     "SystemAccount",
+    "Transfer",
     "Webhook",
 ]
