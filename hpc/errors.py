@@ -138,6 +138,10 @@ class PatternNotFound(RemoteFileError):
     """No line of the part that was looked at contains the text."""
 
 
+class BadPattern(HpcError):
+    """The system's grep cannot read the regular expression; the text is its own sentence."""
+
+
 class UnsupportedArchive(RemoteFileError):
     """Not a kind of archive that can be unpacked, or not on this system."""
 

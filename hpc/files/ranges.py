@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hpc.commands import DEFAULT_MAX_OUTPUT, MIB, Command, CommandResult
+from hpc.commands import DEFAULT_MAX_OUTPUT, DEFAULT_TIMEOUT, MIB, Command, CommandResult
 from hpc.errors import BadFrame, FileForbidden, FileMissing, RemoteFileError
 from hpc.transports.base import check_path
 
@@ -46,7 +46,9 @@ class FileSlice:
     offset: int
 
 
-def read_range(path: str, offset: int, limit: int) -> Command[FileSlice]:
+def read_range(
+    path: str, offset: int, limit: int, *, timeout: float = DEFAULT_TIMEOUT
+) -> Command[FileSlice]:
     """At most ``limit`` bytes from ``offset``; a negative offset counts from the end.
 
     The command raises ``FileMissing``, ``FileForbidden`` or ``RemoteFileError`` (no regular file).
@@ -61,6 +63,7 @@ def read_range(path: str, offset: int, limit: int) -> Command[FileSlice]:
     return Command(
         argv=_argv(nonce, [(path, offset, limit)]),
         parse=lambda result: pick(_slices(result, nonce, [path])),
+        timeout=timeout,
         max_output=limit + MIB,
         read_only=True,
         kept=True,
