@@ -19,11 +19,19 @@ POLL = "pipeline_management.poll_account"
 FINISH = "pipeline_management.finish_due"
 CANCEL = "pipeline_management.cancel_due"
 NOTIFY = "pipeline_management.notify_due"
+TRANSFER = "pipeline_management.transfer_due"
 NO_ACCOUNT = 0
 """In place of an account's id, for work that belongs to none."""
 UNHEARD_SECONDS = 3
 """How long a hint that nobody hears keeps others back; about as long as until the next sweep."""
-QUEUES = {SUBMIT: "submit", FINISH: "submit", CANCEL: "submit", POLL: "poll", NOTIFY: "control"}
+QUEUES = {
+    SUBMIT: "submit",
+    FINISH: "submit",
+    CANCEL: "submit",
+    POLL: "poll",
+    NOTIFY: "control",
+    TRANSFER: "transfer",
+}
 
 
 def ring(task: str, account_id: int) -> None:
