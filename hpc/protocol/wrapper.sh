@@ -21,6 +21,9 @@ if [ "$(readlink claim)" != "$token" ]; then : > "duplicate.$token"; exit 96; fi
 #fault W3
 printf '%s %s %s %s\n' "$job" "$restarts" "$(date +%s)" "$(uname -n)" > started.tmp && mv started.tmp started
 #fault W4
+# Jobs that this one submits by sbatch bear its mark, wherever they work: an empty file instead of /dev/null as
+# their standard input (squeue shows it; in patterns of sbatch "%" and "\" have a meaning of their own).
+case $CENTRO_RUN_DIR in *[%\\]*) ;; *) : > .stdin; SBATCH_INPUT=$CENTRO_RUN_DIR/.stdin; export SBATCH_INPUT;; esac
 terminated= child=
 end() { # signal number: pass it on and remember it
   terminated=$((128 + $1))

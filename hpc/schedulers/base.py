@@ -39,7 +39,7 @@ class Scheduler(ABC):
     unknown native state becomes ``JobState.UNKNOWN``; an answer that is not complete raises
     ``SchedulerSilent`` (or its subclass ``IncompleteAnswer``) and is never read as "no jobs".
 
-    ``find_functions`` is constant POSIX sh text that defines three functions, used by the submission
+    ``find_functions`` is constant POSIX sh text that defines these functions, used by the submission
     protocol on the system (``$CENTRO_BIN`` is ``bin_dir`` or empty, ``$CENTRO_USER`` the cluster user):
 
     * ``centro_find KEY`` prints the ids of jobs in the queue whose name is exactly KEY, one a line;
@@ -48,6 +48,12 @@ class Scheduler(ABC):
       printed where there is no accounting.
     * ``centro_cancel KEY ID`` asks for the end of that job only if it bears that name; exit 0 if the
       scheduler took the request or the job is gone.
+    * ``centro_live`` prints a line "ID MARK DIRECTORY NAME" (separated by ``UNIT``) for every job of the
+      user that has not ended: where it was submitted from, and the mark that it has from the job that
+      submitted it, as far as the scheduler keeps one; exit 0 only if the answer was complete.
+    * ``centro_end ID...`` asks for the end of these jobs in one command; those gone count as ended.
+    * ``centro_term ID...`` sends SIGTERM to the batch scripts alone, so that they can end what they have
+      started; where a scheduler cannot do that it is the same as ``centro_end``.
     """
 
     name: ClassVar[str]

@@ -178,6 +178,10 @@ class LocalScheduler(Scheduler):
             'centro_find() { centro_local find "$1"; }\n'
             'centro_find_past() { centro_local find-past "$1"; }\n'
             'centro_cancel() { centro_local cancel "$1" "$2"; }\n'
+            "centro_live() { centro_local list | awk 'BEGIN { FS = OFS = sprintf(\"%c\", 31) } "
+            "$2 == \"PENDING\" || $2 == \"RUNNING\" { print $1, \"\", $12, $3 }'; }\n"
+            'centro_end() { centro_local cancel "" "$@"; }\n'
+            'centro_term() { centro_end "$@"; }\n'
         )
 
     def _check_supported(self, spec: JobSpec) -> None:

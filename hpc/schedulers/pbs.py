@@ -20,6 +20,7 @@ from hpc.schedulers.pbs_parse import default_queue, parse_jobs, parse_nodes, par
 from hpc.schedulers.pbs_tables import (
     FIND_FUNCTIONS,
     LISTING,
+    LIVE,
     NATIVE_OPTIONS,
     OUTAGE,
     ROWS,
@@ -70,7 +71,13 @@ class PbsScheduler(Scheduler):
             known = ", ".join(DIALECTS)
             raise ValueError(f"scheduler option dialect is {self._dialect!r}, expected one of {known}")
         self._torque = self._dialect == "torque"
-        self.find_functions = FIND_FUNCTIONS.replace("PAST", "return 0;" if self._torque else "")
+        details = "-f -1" if self._torque else "-E -f -F dsv -D '|~|'"
+        self.find_functions = (
+            FIND_FUNCTIONS.replace("PAST", "return 0;" if self._torque else "")
+            .replace("DETAILS", details)
+            .replace("SPLIT", "" if self._torque else "[|]~[|]")
+            .replace("LIVE", LIVE)
+        )
 
     def submit_argv(self, spec: JobSpec) -> tuple[str, ...]:
         if not _NAME.fullmatch(spec.name):

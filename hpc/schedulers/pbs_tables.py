@@ -77,17 +77,7 @@ NATIVE_OPTIONS: dict[str, str] = {
 """qsub options that a job may ask for beyond the common ones: name -> pattern of the value.
 ``select`` replaces what Centro would ask for by nodes, tasks, cpus, memory and gpus."""
 
-ROWS = r"""
-function put(  key, state) {
-  if (id == "") return
-  sub(/\..*/, "", id); sub(/@.*/, "", v["Job_Owner"]); sub(/[^:]*:/, "", v["Output_Path"])
-  state = v["job_state"] "/" v["substate"] "/" v["Exit_status"] v["exit_status"]
-  gsub(/[\001-\037]/, " ", v["comment"]); gsub(/[\001-\037]/, "_", v["Job_Name"])
-  print id, state, v["Job_Name"], v["comment"], v["Job_Owner"], v["queue"], v["Account_Name"], \
-    v["ctime"], v["stime"] v["start_time"], v["obittime"] v["comp_time"], v["mtime"], v["exec_host"], \
-    v["Resource_List.walltime"], v["resources_used.walltime"], v["Resource_List.ncpus"], \
-    v["run_count"], v["Output_Path"], v["Hold_Types"], "."
-}
+_FIELDS = r"""
 BEGIN { OFS = sprintf("%c", 31); if (split_by != "") FS = split_by }
 /^Job Id: / {
   put(); split("", v); id = $1; if (split_by == "") id = $0
@@ -105,6 +95,22 @@ split_by == "" && /^ +[A-Za-z_.]+ = / {
 }
 END { put() }
 """
+
+ROWS = (
+    r"""
+function put(  key, state) {
+  if (id == "") return
+  sub(/\..*/, "", id); sub(/@.*/, "", v["Job_Owner"]); sub(/[^:]*:/, "", v["Output_Path"])
+  state = v["job_state"] "/" v["substate"] "/" v["Exit_status"] v["exit_status"]
+  gsub(/[\001-\037]/, " ", v["comment"]); gsub(/[\001-\037]/, "_", v["Job_Name"])
+  print id, state, v["Job_Name"], v["comment"], v["Job_Owner"], v["queue"], v["Account_Name"], \
+    v["ctime"], v["stime"] v["start_time"], v["obittime"] v["comp_time"], v["mtime"], v["exec_host"], \
+    v["Resource_List.walltime"], v["resources_used.walltime"], v["Resource_List.ncpus"], \
+    v["run_count"], v["Output_Path"], v["Hold_Types"], "."
+}
+"""
+    + _FIELDS
+)
 """awk: one line a job with the fields that ``pbs_parse`` reads, from ``qstat -F dsv`` (``split_by`` set) or
 from ``qstat -f -1``. In a value that holds the separator nothing is read as a field of its own."""
 
@@ -150,7 +156,7 @@ centro_select() {
     *'not configured to maintain job history'*) return 0 ;;
     *qselect:*) printf '%s\n' "$_centro_out" >&2; return 1 ;;
   esac
-  printf '%s\n' "$_centro_out" | sed -n 's/^\([0-9][0-9]*\)\(\..*\)*$/\1/p'
+  printf '%s\n' "$_centro_out" | sed -n 's/^\([0-9][0-9]*\(\[]\)\{0,1\}\)\(\..*\)*$/\1/p'
 }
 centro_named() { case $1 in ''|*[!A-Za-z0-9]*) return 1 ;; esac; }
 centro_find() { centro_named "$1" || return 0; centro_select -N "$1"; }
@@ -165,5 +171,44 @@ centro_cancel() {
   printf '%s\n' "$_centro_out" >&2
   return 1
 }
+centro_live() {
+  _centro_ids=$(centro_select) || return 1
+  [ -n "$_centro_ids" ] || return 0
+  _centro_out=$(TZ=UTC LC_ALL=C timeout 60 "${centro_bin}qstat" DETAILS $_centro_ids </dev/null 2>&1); _centro_code=$?
+  case $_centro_code in 0|35|153) ;; *) printf '%s\n' "$_centro_out" >&2; return 1 ;; esac
+  printf '%s\n' "$_centro_out" | awk -v split_by='SPLIT' '
+LIVE'
+}
+centro_end() {
+  _centro_out=$(LC_ALL=C timeout 60 "${centro_bin}qdel" "$@" </dev/null 2>&1) && return 0
+  _centro_out=$(printf '%s\n' "$_centro_out" |
+    grep -v -e 'Unknown Job Id' -e 'has finished' -e 'invalid for state of job')
+  [ -n "$_centro_out" ] || return 0
+  printf '%s\n' "$_centro_out" >&2
+  return 1
+}
+centro_term() { centro_end "$@"; }
 """
-"""``qselect -N`` compares whole names (measured). Torque has no ``-x``: PAST becomes "return 0;" there."""
+"""``qselect -N`` compares whole names (measured). Torque has no ``-x``: PAST becomes "return 0;" there.
+
+Every job carries the directory of its qsub as PBS_O_WORKDIR in its Variable_List (qsub(1B)), and with ``-V``
+also CENTRO_RUN_DIR. DETAILS and SPLIT are the dialect's form of ``qstat``, LIVE is the program below."""
+
+LIVE = (
+    r"""
+function variable(name,  text) { # a comma within a value has a backslash before it
+  text = "," v["Variable_List"]
+  if (!match(text, "," name "=([^,\\\\]|\\\\.)*")) return ""
+  text = substr(text, RSTART + length(name) + 2, RLENGTH - length(name) - 2)
+  gsub(/\\/, "", text)
+  return text
+}
+function put() {
+  if (id == "" || v["job_state"] ~ /^[CFX]/) return
+  sub(/\..*/, "", id)
+  print id, variable("CENTRO_RUN_DIR"), variable("PBS_O_WORKDIR"), v["Job_Name"]
+}
+"""
+    + _FIELDS
+)
+"""awk: the lines of ``centro_live``."""

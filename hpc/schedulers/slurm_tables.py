@@ -184,4 +184,22 @@ centro_cancel() {
   printf '%s\n' "$_centro_out" >&2
   return 1
 }
+centro_live() {
+  _centro_out=$(LC_ALL=C SLURM_BITSTR_LEN=0 timeout 60 "${CENTRO_BIN:+$CENTRO_BIN/}squeue" -h -a \
+    -u "${CENTRO_USER:-$(id -un)}" -O "$_centro_layout" </dev/null 2>&1) && \
+    case $_centro_out in *'squeue: error:'*) false;; esac || {
+    printf '%s\n' "$_centro_out" >&2; return 1; }
+  printf '%s\n' "$_centro_out" | awk 'BEGIN { RS = sprintf("%c", 30) }
+    { sub(/^\n+/, ""); gsub(/\n/, " ") } $0 != "" { print }'
+}
+_centro_layout=$(printf 'JobID:\037,STDIN:\037,WorkDir:\037,Name:\036')
+centro_end() { _centro_kill "$@"; }
+centro_term() { _centro_kill --batch --signal=TERM "$@"; }
+_centro_kill() { # scancel goes on after an id that it does not know
+  _centro_out=$(LC_ALL=C timeout 60 "${CENTRO_BIN:+$CENTRO_BIN/}scancel" "$@" </dev/null 2>&1) && return 0
+  _centro_out=$(printf '%s\n' "$_centro_out" | grep -v -e 'Invalid job id' -e 'already complet')
+  [ -n "$_centro_out" ] || return 0
+  printf '%s\n' "$_centro_out" >&2
+  return 1
+}
 """

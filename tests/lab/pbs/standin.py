@@ -266,6 +266,7 @@ def row(job: Job) -> str:
         "obittime": stamp(float(job["ended"])) if ended and "started" in job else None,
         "exec_host": f"{SERVER}/0" if "started" in job else None,
         "Hold_Types": job["hold"],
+        "Variable_List": f"PBS_O_HOME={Path.home()},PBS_O_WORKDIR={job['cwd']},PBS_O_HOST={SERVER}",
         "Output_Path": f"{SERVER}:{job['output']}",
         "Resource_List.walltime": clock(job["limit"]) if job["limit"] else None,
         "substate": str(job.get("substate", 42 if job["state"] == "R" else 10)),
