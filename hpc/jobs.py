@@ -132,6 +132,17 @@ class JobInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingJob:
+    """What the scheduler says of a job that has not started: why it waits, with which priority (None where
+    there is none), and when it expects to start it (aware UTC, None where it does not say)."""
+
+    job_id: str
+    reason: str
+    priority: int | None = None
+    start: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class QueueInfo:
     """One queue (Slurm partition): cpus and nodes as counted by the scheduler."""
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from hpc.commands import Command
 from hpc.errors import NotSupported
-from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns
+from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns, WaitingJob
 from hpc.rows import (
     AccountingRow,
     EndAnswer,
@@ -119,6 +119,10 @@ class Scheduler(ABC):
     def nodes(self) -> Command[list[NodeInfo]]:
         """All nodes; capability "nodes"."""
         raise self._lacks("nodes")
+
+    def waiting(self, user: str) -> Command[list[WaitingJob]]:
+        """Every job of ``user`` that has not started, and when it may; capability "waiting"."""
+        raise self._lacks("why jobs wait")
 
     def hold(self, job_ids: Sequence[str]) -> Command[None]:
         """Keep waiting jobs from starting; capability "hold"."""

@@ -14,9 +14,15 @@ from typing import ClassVar, TypeVar
 
 from hpc.commands import Command, CommandResult
 from hpc.errors import NotSupported, SchedulerError, SchedulerSilent
-from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns
+from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns, WaitingJob
 from hpc.schedulers.base import Scheduler, SchedulerConfig
-from hpc.schedulers.pbs_parse import default_queue, parse_jobs, parse_nodes, parse_queues
+from hpc.schedulers.pbs_parse import (
+    default_queue,
+    parse_jobs,
+    parse_nodes,
+    parse_queues,
+    parse_waiting,
+)
 from hpc.schedulers.pbs_tables import (
     FIND_FUNCTIONS,
     LISTING,
@@ -25,6 +31,7 @@ from hpc.schedulers.pbs_tables import (
     OUTAGE,
     ROWS,
     SUBMIT_ERRORS,
+    WAITING,
 )
 
 T = TypeVar("T")
@@ -57,7 +64,7 @@ class PbsScheduler(Scheduler):
     commands are not on the path of a non-interactive shell (OpenPBS: /opt/pbs/bin)."""
 
     name: ClassVar[str] = "pbs"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"cancel", "hold", "history", "nodes"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"cancel", "hold", "history", "nodes", "waiting"})
     job_id_pattern: ClassVar[str] = r"[0-9]+(\[\])?(\.[A-Za-z0-9_.-]+)?"
     job_id_variable: ClassVar[str] = "PBS_JOBID"
     restart_variable: ClassVar[str] = "CENTRO_RESTARTS"  # PBS tells a job nothing about it
@@ -158,6 +165,15 @@ class PbsScheduler(Scheduler):
 
         argv = ("/bin/sh", "-c", _PING, "centro-ping", self._prefix)
         return Command(argv=argv, parse=parse, read_only=True)
+
+    def waiting(self, user: str) -> Command[list[WaitingJob]]:
+        def parse(result: CommandResult) -> list[WaitingJob]:
+            if result.exit_code != 0:
+                raise SchedulerSilent(result.error_text or "no answer", result.exit_code)
+            return parse_waiting(result.text)
+
+        argv = ("/bin/sh", "-c", LISTING, "centro-pbs", self._dialect, self._prefix, "active", WAITING, user)
+        return Command(argv=argv, parse=parse, read_only=True, timeout=90.0)
 
     def hold(self, job_ids: Sequence[str]) -> Command[None]:
         return self._change("qhold", job_ids)

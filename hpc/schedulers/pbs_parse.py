@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hpc.errors import IncompleteAnswer
-from hpc.jobs import JobInfo, JobState, NodeInfo, QueueInfo
+from hpc.jobs import JobInfo, JobState, NodeInfo, QueueInfo, WaitingJob
 from hpc.schedulers.base import UNIT
 from hpc.schedulers.pbs_tables import ENDED, EXITS, LETTERS, TERMINATED, TORQUE_EXITS
 
@@ -24,6 +24,19 @@ def parse_jobs(text: str, source: str, dialect: str) -> list[JobInfo]:
     if text and not text.endswith("\n"):
         raise IncompleteAnswer("the list of jobs ends within a line")
     return [_job(line, source, dialect) for line in text.split("\n")[:-1]]
+
+
+def parse_waiting(text: str) -> list[WaitingJob]:
+    """The lines of ``pbs_tables.WAITING``. Raises ``IncompleteAnswer``."""
+    if text and not text.endswith("\n"):
+        raise IncompleteAnswer("the list of jobs ends within a line")
+    found = []
+    for line in text.split("\n")[:-1]:
+        f = line.split(UNIT)
+        if len(f) != 7 or f[-1] != "." or not f[0]:
+            raise IncompleteAnswer(f"a row of the job list has {len(f)} fields: {line[:200]!r}")
+        found.append(WaitingJob(f[0], _reason(f[1][:1], f[4], f[5]), _number(f[2]), _time(f[3])))
+    return found
 
 
 def _job(line: str, source: str, dialect: str) -> JobInfo:

@@ -194,6 +194,19 @@ centro_term() { centro_end "$@"; }
 Every job carries the directory of its qsub as PBS_O_WORKDIR in its Variable_List (qsub(1B)), and with ``-V``
 also CENTRO_RUN_DIR. DETAILS and SPLIT are the dialect's form of ``qstat``, LIVE is the program below."""
 
+WAITING = (
+    r"""
+function put() {
+  if (id == "" || v["job_state"] !~ /^[QHWT]/) return
+  sub(/\..*/, "", id); gsub(/[\001-\037]/, " ", v["comment"])
+  print id, v["job_state"], v["Priority"], v["estimated.start_time"], v["comment"], v["Hold_Types"], "."
+}
+"""
+    + _FIELDS
+)
+"""awk: a line for each job that has not started. PBS tells an estimate where its ``est_start_time_freq`` or
+the strict order of its jobs makes it know one (pbs_job_attributes(7B))."""
+
 LIVE = (
     r"""
 function variable(name,  text) { # a comma within a value has a backslash before it

@@ -13,7 +13,7 @@ from typing import ClassVar, TypeVar
 
 from hpc.commands import Command, CommandResult
 from hpc.errors import NotSupported, SchedulerError, SchedulerSilent
-from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns
+from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns, WaitingJob
 from hpc.schedulers.base import UNIT
 from hpc.schedulers.slurm_parse import (
     HISTORY_FIELDS,
@@ -25,6 +25,7 @@ from hpc.schedulers.slurm_parse import (
     parse_nodes,
     parse_queue,
     parse_queues,
+    parse_waiting,
 )
 from hpc.schedulers.slurm_queries import SlurmQueries
 from hpc.schedulers.slurm_tables import (
@@ -40,6 +41,7 @@ T = TypeVar("T")
 MAX_IDS = 500
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_GONE = ("Invalid job id specified", "already complet", "already finished")
 _PING = 'timeout 20 "$1" ping && "$2" --version'
 
 
@@ -48,7 +50,7 @@ class SlurmScheduler(SlurmQueries):
 
     name: ClassVar[str] = "slurm"
     capabilities: ClassVar[frozenset[str]] = frozenset(
-        {"cancel", "hold", "history", "nodes", "reservations", "rows"}
+        {"cancel", "hold", "history", "nodes", "reservations", "rows", "waiting"}
     )
     job_id_pattern: ClassVar[str] = r"[0-9]+(;[A-Za-z0-9_.-]+)?"
     record_end: ClassVar[str] = RECORD_END
@@ -112,7 +114,14 @@ class SlurmScheduler(SlurmQueries):
         argv = ("/bin/sh", "-c", _PING, "centro-ping", scontrol, squeue)
         return Command(argv=argv, parse=_pinged, read_only=True)
 
+    def waiting(self, user: str) -> Command[list[WaitingJob]]:
+        layout = UNIT.join(("%i", "%Q", "%S", "%r")) + RECORD_END
+        fixed = ("env", "LC_ALL=C", "SLURM_TIME_FORMAT=%s", "timeout", "20", self.executable("squeue"))
+        argv = (*fixed, "-h", "-a", "-r", "-t", "PENDING", "-u", user, "-o", layout)
+        return Command(argv=argv, parse=_waiting, read_only=True)
+
     def hold(self, job_ids: Sequence[str]) -> Command[None]:
+        """scontrol exits 0 for a job that runs, which then runs on (22.05.8)."""
         return self._change("scontrol", "hold", ",".join(_ids(job_ids)))
 
     def release(self, job_ids: Sequence[str]) -> Command[None]:
@@ -169,6 +178,13 @@ def _pinged(result: CommandResult) -> str:
     return f"{version.strip()}, {up[0]}"
 
 
+def _waiting(result: CommandResult) -> list[WaitingJob]:
+    if result.exit_code != 0 or "squeue: error:" in result.error_text:
+        text = result.error_text or f"squeue ended with exit code {result.exit_code}"
+        raise SchedulerSilent(text, result.exit_code)
+    return parse_waiting(result.text)
+
+
 def _changed(result: CommandResult) -> None:
     if result.exit_code == 0:
         return
@@ -176,7 +192,7 @@ def _changed(result: CommandResult) -> None:
     if OUTAGE.search(text) or result.exit_code in (124, 126, 127):
         raise SchedulerSilent(text, result.exit_code)
     lines = [line for line in text.splitlines() if line.strip()]
-    if all("Invalid job id specified" in line or "already complet" in line for line in lines):
+    if all(any(word in line for word in _GONE) for line in lines):
         return  # gone already
     raise SchedulerError(text, result.exit_code)
 

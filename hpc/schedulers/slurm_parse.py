@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from hpc.errors import IncompleteAnswer
-from hpc.jobs import JobInfo, JobState, NodeInfo, QueueInfo
+from hpc.jobs import JobInfo, JobState, NodeInfo, QueueInfo, WaitingJob
 from hpc.schedulers.base import UNIT
 from hpc.schedulers.slurm_tables import CODES, HELD_REASONS, STATES
 
@@ -146,6 +146,22 @@ def _history_record(fields: list[str]) -> list[JobInfo]:
             cpus=_number(cpus),
         )
     ]
+
+
+def parse_waiting(text: str) -> list[WaitingJob]:
+    """The rows ``%i %Q %S %r`` of jobs that wait. Raises ``IncompleteAnswer``."""
+    records = text.split(RECORD_END + "\n")
+    if records.pop() != "":
+        raise IncompleteAnswer("the answer of squeue ends within a row")
+    found = []
+    for record in records:
+        fields = record.split(UNIT)
+        if len(fields) != 4 or not JOB_ID.fullmatch(fields[0]):
+            raise IncompleteAnswer(f"a row of squeue has {len(fields)} fields: {record[:200]!r}")
+        job_id, priority, start, reason = fields
+        plain = "" if reason == "None" else reason
+        found.append(WaitingJob(job_id, plain, _number(priority), _time(start)))
+    return found
 
 
 def parse_queues(text: str) -> list[QueueInfo]:
