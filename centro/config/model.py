@@ -118,6 +118,18 @@ class Declarations(Section):
         10, ge=1, le=200, description="runs submitted over one connection in one go"
     )
 
+    log_error_patterns: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
+        [
+            r"(^|[^[:alnum:]_])(ERROR|FATAL|CRITICAL|PANIC)([^[:alnum:]_]|$)",
+            r"(^|[^[:alnum:]_])([A-Z][A-Za-z]*)?([Ee]rror|Exception):",
+            r"^Traceback \(most recent call last\)",
+            r"[Ss]egmentation fault|[Cc]ore dumped|[Oo]ut of memory|oom[-_]kill",
+            r"command not found|No such file or directory|Permission denied|No space left on device",
+            r"^::error|DUE TO TIME LIMIT|Exceeded job memory limit",
+        ],
+        description="regular expressions (POSIX extended, as `grep -E` reads them) by which the page of a run "
+        "finds the lines of its output that look like an error; none turns that off",
+    )
     webhook_allow_private: bool = Field(
         False,
         description="lets labs' webhooks call private, loopback and link-local addresses, and plain http; "

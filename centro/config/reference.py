@@ -87,7 +87,8 @@ def _table(
         variable = names.get((*above, key))
         shown = f"`{variable}`" if variable else "—"
         meaning = f"{field.description}{' (secret)' if _is_secret(field) else ''}"
-        yield f"| `{key}` | {shown} | {_type(field)} | {_default(field)} | {meaning} |"
+        default = _default(field).replace("|", "\\|")  # else it would end the cell
+        yield f"| `{key}` | {shown} | {_type(field)} | {default} | {meaning} |"
 
 
 def _is_secret(field: FieldInfo) -> bool:

@@ -119,6 +119,7 @@ CENTRO_LEASE_SECONDS = config.lease_seconds
 CENTRO_SETTLE_SECONDS = config.settle_seconds
 CENTRO_NFS_GRACE_SECONDS = config.nfs_grace_seconds
 CENTRO_PHANTOM_SECONDS = config.phantom_seconds
+CENTRO_LOG_ERROR_PATTERNS = config.log_error_patterns
 CENTRO_WEBHOOK_ALLOW_PRIVATE = config.webhook_allow_private
 CENTRO_SUBMIT_BATCH = config.submit_batch
 CENTRO_STAGING = {

@@ -1,0 +1,28 @@
+"""What a system's refusal means for somebody who asks about a run's output, in the words of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hpc.errors import BadPattern, FileMissing, HpcError, RemoteFileError
+from pipeline_management.errors import InvalidRequest, Missing, Problem, Unavailable
+from pipeline_management.services import trouble
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """``Missing`` for a file that is not there or not readable, ``InvalidRequest`` for a pattern that grep
+    cannot read, ``Unavailable`` for a system that does not answer."""
+    try:
+        yield
+    except BadPattern as error:
+        raise InvalidRequest(
+            [Problem("bad_pattern", f"The pattern cannot be used: {error}.")]
+        ) from error
+    except FileMissing as error:
+        raise Missing("There is no such file on the system.") from error
+    except RemoteFileError as error:
+        raise Missing(f"The file cannot be read: {error.reason}.") from error
+    except HpcError as error:
+        raise Unavailable(f"The system does not answer ({trouble.describe(error)}).") from error
