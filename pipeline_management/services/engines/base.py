@@ -14,7 +14,7 @@ from pipeline_management.services.validation import validate
 
 Context = Mapping[str, Any]
 """What a job script is made from, plain JSON data: config, run (id, directory, name), pipeline (name,
-version), lab, user, system (name, username, scheduler), resources."""
+version), lab, user, system (name, username, scheduler, bin_dir), resources."""
 
 
 class CancelSignal(StrEnum):
@@ -72,7 +72,9 @@ class PipelineEngine(ABC):
         """What the engine refuses beyond the version's schema; pointers lead into the configuration."""
         return []
 
-    def resources(self, version: PipelineVersion, document: Mapping[str, Any]) -> dict[str, Any]:
+    def resources(
+        self, version: PipelineVersion, document: Mapping[str, Any], scheduler: str
+    ) -> dict[str, Any]:
         """What the run's own job asks of the scheduler: the version's resources unless the engine says more."""
         return dict(version.resources)
 

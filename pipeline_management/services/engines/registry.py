@@ -6,9 +6,13 @@ from collections.abc import Mapping
 
 from pipeline_management.models import PipelineVersion, Run
 from pipeline_management.services.engines.base import PipelineEngine
+from pipeline_management.services.engines.jetstream import JetstreamEngine
 from pipeline_management.services.engines.shell import ShellEngine
+from pipeline_management.services.engines.snakemake import SnakemakeEngine
 
-ENGINES: Mapping[str, PipelineEngine] = {engine.name: engine for engine in (ShellEngine(),)}
+ENGINES: Mapping[str, PipelineEngine] = {
+    engine.name: engine for engine in (ShellEngine(), JetstreamEngine(), SnakemakeEngine())
+}
 
 
 def engine_of(version: PipelineVersion | None) -> PipelineEngine:
