@@ -11,6 +11,8 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
+from api.firecrest import external
+
 
 def output(value: Any = "", description: str = "Success", status: int = 200) -> JsonResponse:
     """What utilities answer: ``value`` is any JSON. Bytes that are no UTF-8 stay surrogate escapes."""
@@ -47,6 +49,7 @@ def created(task: Any, request: Request, status: int = 201) -> JsonResponse:
 def task_object(task: Any, request: Request) -> dict[str, Any]:
     """A task as clients read it: all strings but ``data``; the id twice, the last change twice."""
     updated = stamp(task.updated_at)
+    transfer = external.transfer_of(task)
     return {
         "hash_id": task.id,
         "task_id": task.id,
@@ -58,7 +61,7 @@ def task_object(task: Any, request: Request) -> dict[str, Any]:
         "created_at": stamp(task.created_at),
         "updated_at": updated,
         "last_modify": updated,
-        "data": task.data,
+        "data": task.data if transfer is None else external.data_of(transfer, task),
         "task_url": task_url(task.id, request),
     }
 

@@ -4,6 +4,7 @@ from api.firecrest.routing import everything_else
 from api.firecrest.views import (
     compute,
     compute_submit,
+    external,
     reservations,
     schema,
     status,
@@ -20,6 +21,7 @@ described = [
     *compute_submit.urlpatterns,
     *compute.urlpatterns,
     *transfers.urlpatterns,
+    *external.urlpatterns,
     *reservations.urlpatterns,
 ]
 """The endpoints of the contract, which the OpenAPI document describes."""

@@ -98,13 +98,13 @@ def finish_of_runs(runs: Iterable[Run], status: str, data: object) -> None:
 def visible(user: User, ids: Collection[str] | None = None) -> QuerySet[ApiTask]:
     """The person's own tasks that have not expired, newest first; with ``ids`` only those among them."""
     tasks = ApiTask.objects.filter(user=user, expires_at__gt=timezone.now())
-    tasks = tasks.select_related("user", "system")
+    tasks = tasks.select_related("user", "system", "transfer")
     return tasks if ids is None else tasks.filter(pk__in=ids)
 
 
 def find(task_id: str) -> ApiTask | None:
     """The task of that id, whosever it is; the caller checks the owner."""
-    tasks = ApiTask.objects.select_related("user", "system")
+    tasks = ApiTask.objects.select_related("user", "system", "transfer")
     return tasks.filter(pk=task_id, expires_at__gt=timezone.now()).first()
 
 

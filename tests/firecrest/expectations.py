@@ -5,7 +5,8 @@ the status, then the headers that tell an error, then ``> status`` of the task t
 that a row leaves out is answered 405. Without a token, or with one that has expired, everything is 401.
 
 Values are filled in: ``{private}`` is a directory that only Alice may enter, ``{marker}`` a word that is in
-its name, in ``{file}``, in her job's name and in her task; ``{target}`` does not exist.
+its name, in ``{file}``, in her job's name and in her task; ``{target}`` does not exist; ``{transfer}`` is the task
+of a transfer of hers.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Ask:
     fields: dict[str, str] = field(default_factory=dict)
     shows: bool = False
     attached: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,17 @@ TRANSFERS = {
     }.items()
 }
 
+# Nobody moves the files here: what is looked at is who may ask.
+EXTERNAL = {
+    "xfer-external-upload": Row(
+        post=hers("201 > 111", sourcePath="new.bin", targetPath="{private}")
+    ),
+    "xfer-external-download": Row(post=hers("201 > 100", sourcePath="{file}")),
+    "xfer-external-invalidate": Row(
+        post=Ask("201", "400", headers={"X-Task-Id": "{transfer}"}), system=False
+    ),
+}
+
 _TIMES = {
     "numberOfNodes": "1",
     "nodeType": "nothing",
@@ -161,6 +174,7 @@ TABLE = STATUS | {
         | COMPUTE
         | TASKS
         | TRANSFERS
+        | EXTERNAL
         | RESERVATIONS
         | OTHERS
     ).items()

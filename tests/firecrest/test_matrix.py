@@ -51,7 +51,7 @@ class Things:
 
     def state(self) -> dict[str, Any]:
         """All that Bob could have changed: files with mode, owner and content, job and task."""
-        from pipeline_management.models import ApiTask
+        from pipeline_management.models import ApiTask, Transfer
 
         files = {
             str(path): (path.lstat().st_mode, path.lstat().st_uid, content(path))
@@ -59,7 +59,13 @@ class Things:
         }
         jobs = self.desk.lab.slurm("squeue", "-h", "-o", "%i %T", "-u", self.desk.unix_user)
         tasks = ApiTask.objects.filter(user=self.desk.alice).order_by("id").values()
-        return {"files": files, "jobs": sorted(jobs.split()), "tasks": list(tasks)}
+        transfers = Transfer.objects.filter(user=self.desk.alice).order_by("id").values()
+        return {
+            "files": files,
+            "jobs": sorted(jobs.split()),
+            "tasks": list(tasks),
+            "transfers": list(transfers),
+        }
 
 
 def content(path: Path) -> bytes | None:
@@ -91,6 +97,7 @@ def things(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Things]:
         "private": str(private), "file": str(file), "script": str(script), "archive": str(archive),
         "target": str(private / "new"), "marker": MARKER, "user": desk.unix_user, "task": task.id,
         "node": desk.lab.slurm("sinfo", "-h", "-N", "-o", "%N").split()[0], "job": "1",
+        "transfer": transfer_into(desk, private),
     }  # fmt: skip
     wanted = repr(TABLE[request.getfixturevalue("name")])
     try:
@@ -102,6 +109,12 @@ def things(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Things]:
             for user in users:
                 desk.lab.slurm("scancel", "-u", user)
         cluster.forget()
+
+
+def transfer_into(desk: Desk, folder: Path) -> str:
+    """The id of the task of an upload of Alice's."""
+    fields = {"sourcePath": "f", "targetPath": str(folder)}
+    return str(desk.ask("POST", "/storage/xfer-external/upload", fields).json()["task_id"])
 
 
 def running_job(desk: Desk) -> str:
@@ -160,6 +173,7 @@ def send(things: Things, name: str, method: str, person: str | None) -> Any:
         person=person,
         machine="cluster" if row.system else None,
         multipart=asked.attached,
+        headers={key: things.fill(value) for key, value in asked.headers.items()},
     )
 
 

@@ -128,6 +128,9 @@ def test_parameters(get: Any) -> None:
     assert entries["WORKLOAD_MANAGER"] == ("Slurm", "")
     assert entries["UTILITIES_MAX_FILE_SIZE"] == ("5", "MB")
     assert entries["UTILITIES_TIMEOUT"] == ("2.5", "seconds")
+    assert entries["OBJECT_STORAGE"] == ("s3v4", "")
+    assert entries["STORAGE_TEMPURL_EXP_TIME"] == ("604800", "seconds")
+    assert entries["STORAGE_MAX_FILE_SIZE"] == ("5120", "MB")
     assert entries["FILESYSTEMS"] == (
         [{"system": "far", "mounted": []}, {"system": "near", "mounted": ["/home"]}], "",
     )  # fmt: skip

@@ -16,13 +16,14 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from api.firecrest import envelopes
-from api.firecrest.base import DEFAULT_LIMIT_MB, FirecrestView, Refusal
+from api.firecrest.base import DEFAULT_LIMIT_MB, MIB, FirecrestView, Refusal
 from api.firecrest.errors import Service
 from api.firecrest.routing import route
 from pipeline_management.choices import HealthState, SchedulerKind
 from pipeline_management.models import System
 from pipeline_management.services import system_access
 from pipeline_management.services.clients import limits_of
+from pipeline_management.services.transfers import area as staging
 
 VERSION = "1.16.6"
 """Of the FirecREST API that is spoken here; clients switch features by it."""
@@ -31,7 +32,7 @@ SERVICES = {
     "certificator": "Log-in to systems with stored credentials",
     "compute": "Job submission and queries",
     "reservations": "Reservations of nodes",
-    "storage": "Transfers within a system",
+    "storage": "Transfers within a system, and between systems and your computer",
     "tasks": "Results of asynchronous requests",
     "utilities": "Operations on files",
 }
@@ -216,9 +217,22 @@ def _parameters(systems: Iterable[System]) -> dict[str, list[dict[str, Any]]]:
             ),
         ],
         "storage": [
+            *_staging(),
             _parameter("FILESYSTEMS", mounted, "", "Mounted file systems by system"),
         ],
     }  # fmt: skip
+
+
+def _staging() -> list[dict[str, Any]]:
+    """What clients want to know of the staging area; its forms are those of S3, whatever it is."""
+    size, seconds = staging.largest() // MIB, staging.link_seconds()
+    return [
+        _parameter("OBJECT_STORAGE", "s3v4", "", "Type of object storage"),
+        _parameter(
+            "STORAGE_TEMPURL_EXP_TIME", f"{seconds}", "seconds", "How long the links are valid"
+        ),
+        _parameter("STORAGE_MAX_FILE_SIZE", f"{size}", "MB", "The maximum file size of a transfer"),
+    ]
 
 
 def _parameter(name: str, value: Any, unit: str, description: str) -> dict[str, Any]:
