@@ -28,6 +28,7 @@ from pipeline_management.errors import (
     NotAllowed,
     Problem,
     TooLarge,
+    TooOften,
     Unavailable,
 )
 
@@ -37,6 +38,7 @@ _DOMAIN_STATUS: tuple[tuple[type[DomainError], int, str], ...] = (
     (NotAllowed, 403, "not_allowed"),
     (Missing, 404, "not_found"),
     (Conflict, 409, "conflict"),
+    (TooOften, 429, "too_many"),
     (Unavailable, 503, "unavailable"),
 )
 
@@ -110,7 +112,7 @@ def _domain(error: Exception) -> JsonResponse | None:
                 errors = [entry(problem) for problem in problems]
                 headers = (
                     {"Retry-After": str(error.retry_after)}
-                    if isinstance(error, Unavailable)
+                    if isinstance(error, Unavailable | TooOften)
                     else {}
                 )
                 return respond(

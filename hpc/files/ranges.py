@@ -75,19 +75,24 @@ def tails(wanted: Sequence[tuple[str, int]]) -> Command[list[FileSlice | None]]:
 
     In the order asked for; None for a file that is missing, unreadable or not a regular file.
     """
+    return pieces([(path, -limit, limit) for path, limit in wanted])
+
+
+def pieces(wanted: Sequence[tuple[str, int, int]]) -> Command[list[FileSlice | None]]:
+    """Parts of several files, (path, offset, bytes) each as for ``read_range``, in one command; as ``tails``."""
     if not 0 < len(wanted) <= MAX_SLICES:
         raise ValueError(f"{len(wanted)} files asked for, expected 1 to {MAX_SLICES}")
     nonce = secrets.token_hex(16)
-    paths = [path for path, _ in wanted]
+    paths = [path for path, _, _ in wanted]
 
     def parse(result: CommandResult) -> list[FileSlice | None]:
         found = _slices(result, nonce, paths)
         return [item if isinstance(item, FileSlice) else None for item in found]
 
     return Command(
-        argv=_argv(nonce, [(path, -limit, limit) for path, limit in wanted]),
+        argv=_argv(nonce, wanted),
         parse=parse,
-        max_output=max(DEFAULT_MAX_OUTPUT, sum(limit for _, limit in wanted) + MIB),
+        max_output=max(DEFAULT_MAX_OUTPUT, sum(limit for _, _, limit in wanted) + MIB),
         read_only=True,
         kept=True,
     )

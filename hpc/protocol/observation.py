@@ -12,28 +12,35 @@ from hpc.commands import MIB, Command, CommandResult
 from hpc.errors import IncompleteAnswer
 from hpc.jobs import JobInfo
 from hpc.protocol.markers import Markers, Started, parse_result, parse_started
+from hpc.protocol.reports import EventTail, parse_tails, reading_prelude
 from hpc.protocol.scripts import program
 from hpc.schedulers.base import UNIT, Scheduler
 
 
 class Watched(NamedTuple):  # thousands a tick: made in a third of a dataclass's time
     """A run to look at: its id, the directory that holds its directory, its recorded job id, and the
-    native state and reason last seen (a state of "" asks for all that is known of it)."""
+    native state and reason last seen (a state of "" asks for all that is known of it).
+
+    ``offset`` is how many bytes of its events file have been read, "" where nothing can be in it yet."""
 
     run: str
     root: str
     job_id: str
     state: str
     reason: str
+    offset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """A complete answer about the watched runs. ``markers`` has every run that changed or is not listed,
-    ``jobs`` (by job id) the listed ones among them. A run in neither is listed and as it was."""
+    ``jobs`` (by job id) the listed ones among them. A run in neither is listed and as it was.
+
+    ``tails`` (by run id) is what was added to the events files, read after the markers."""
 
     jobs: dict[str, JobInfo]
     markers: dict[str, Markers]
+    tails: dict[str, EventTail]
 
 
 def observe(
@@ -48,9 +55,11 @@ def observe(
         if one.root != root:
             root = one.root
             lines.append(f"R{UNIT}{root}")
-        lines.append(f"{one.job_id}{UNIT}{one.run}{UNIT}{one.state}{UNIT}{one.reason}")
+        read = f"{UNIT}{one.offset}" if one.offset else ""
+        lines.append(f"{one.job_id}{UNIT}{one.run}{UNIT}{one.state}{UNIT}{one.reason}{read}")
     lines.append("")
-    argv = ("/bin/sh", "-c", program("observe"), "centro-observe", nonce, scheduler.record_end)
+    text = reading_prelude() + program("observe")
+    argv = ("/bin/sh", "-c", text, "centro-observe", nonce, scheduler.record_end)
     return Command(
         argv=(*argv, *scheduler.active_argv(user)),
         parse=lambda result: _parse(scheduler, result, nonce),
@@ -72,12 +81,13 @@ def _parse(scheduler: Scheduler, result: CommandResult, nonce: str) -> Observati
         raise IncompleteAnswer("the listing came without its exit code")
     jobs = scheduler.parse_active(listing, int(code), result.error_text)
     markers = {}
-    for line in body.splitlines()[:-1]:
+    said = body.split("\n")[:-2]
+    for line in said:
         fields = line.split(UNIT)
         if len(fields) != 4 or fields[0] != "M":
             continue  # a job wrote separators into its own marker: no marker, then
         markers[fields[1]] = Markers(parse_started(fields[2]), parse_result(fields[3]))
-    return Observation({job.job_id: job for job in jobs}, markers)
+    return Observation({job.job_id: job for job in jobs}, markers, parse_tails(said))
 
 
 class Look(StrEnum):

@@ -35,7 +35,8 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One run to submit. ``key`` is its job name; ``files`` go into its directory, scripts ready to run.
+    """One run to submit. ``key`` is its job name; ``files`` go into its directory (readable by their owner only),
+    those named ``….sh`` or ``bin/…`` ready to run.
 
     With ``cancel`` nothing is submitted any more; the answer tells whether a job exists already.
     """
@@ -60,17 +61,17 @@ class SubmitAnswer:
     wait: int = 0
 
 
-def job_script(run_id: str, directory: str) -> bytes:
-    """The wrapper that every job runs: it claims the run, runs ``script.sh`` and writes the result."""
+def job_script(environment: Mapping[str, str]) -> bytes:
+    """The wrapper that every job runs: it claims the run, runs ``script.sh`` and writes the result.
+
+    ``environment`` is what it exports, CENTRO_RUN_DIR (the run's directory) at least; the folder ``bin`` of that
+    directory comes first in the job's PATH.
+    """
     head = "\n".join(
-        f"export {shell_words([f'{name}={value}'])}"
-        for name, value in (
-            ("CENTRO_RUN_ID", run_id),
-            ("CENTRO_RUN_DIR", directory),
-            ("CENTRO_CONFIG", f"{directory}/config.json"),
-        )
+        f"export {shell_words([f'{name}={value}'])}" for name, value in environment.items()
     )
-    return f"#!/bin/sh\n{head}\n{program('wrapper')}".encode()
+    path = shell_words([f"{environment['CENTRO_RUN_DIR']}/bin"])
+    return f'#!/bin/sh\n{head}\nexport PATH={path}:"$PATH"\n{program("wrapper")}'.encode()
 
 
 def submit(
@@ -113,7 +114,8 @@ def _archive(scheduler: Scheduler, one: Submission) -> bytes:
         for name, data in content.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
-            member.mode = 0o700 if name.endswith(".sh") else 0o600
+            runs = name.endswith(".sh") or name.startswith("bin/")
+            member.mode = 0o700 if runs else 0o600
             archive.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
 

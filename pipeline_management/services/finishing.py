@@ -10,13 +10,15 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from hpc.client import SystemClient
 from hpc.errors import HpcError
-from hpc.files.ranges import FileSlice, tails
+from hpc.files.ranges import MAX_SLICES, FileSlice, pieces
 from pipeline_management.choices import RunState
 from pipeline_management.models import Run, RunLog, SystemAccount
 from pipeline_management.services import dispatch, leases, trouble
 from pipeline_management.services.clients import client_for
 from pipeline_management.services.logs import path_of, streams_of
+from pipeline_management.services.reports import following
 from pipeline_management.services.transactions import atomically
 from pipeline_management.services.transition import Change, Note, apply
 
@@ -42,18 +44,31 @@ def finish_due(account_id: int) -> int:
             return 0
         account = SystemAccount.objects.select_related("system", "credential").get(pk=account_id)
         try:
-            wanted = [(run, stream) for run in runs for stream in streams_of(run)]
-            paths = [(path_of(run, stream), TAIL) for run, stream in wanted]
-            pieces = client_for(account).run(tails(paths)) if paths else []
+            collected = _collect(client_for(account), runs)
         except (HpcError, ValueError) as error:
             logger.warning("logs on %s were not collected: %s", account, trouble.describe(error))
             apply([_later(run, error) for run in runs], actor=holder)
         else:
-            collected = list(zip(wanted, pieces, strict=True))
             atomically(partial(_finish, runs, collected, holder))
     if due_runs(account_id).exists():
         dispatch.ring(dispatch.FINISH, account_id)
     return len(runs)
+
+
+def _collect(
+    client: SystemClient, runs: list[Run]
+) -> list[tuple[tuple[Run, str], FileSlice | None]]:
+    """The tails of the runs' streams, and what their jobs reported last; as a rule in one round trip."""
+    streams = [(run, stream) for run in runs for stream in streams_of(run)]
+    reporting = following.reporting(runs)
+    wanted = [(path_of(run, stream), -TAIL, TAIL) for run, stream in streams]
+    wanted += [following.place_of(run) for run in reporting]
+    found: list[FileSlice | None] = []
+    for start in range(0, len(wanted), MAX_SLICES):
+        part = client.run(pieces(wanted[start : start + MAX_SLICES]))
+        found += part
+    following.take_rest_of(client, list(zip(reporting, found[len(streams) :], strict=True)))
+    return list(zip(streams, found[: len(streams)], strict=True))
 
 
 def _finish(

@@ -34,6 +34,7 @@ from pipeline_management.services.documents import (
 )
 from pipeline_management.services.notifications import addresses
 from pipeline_management.services.rendering import render_script
+from pipeline_management.services.reports import tokens
 from pipeline_management.services.resolution import resolve, work_directory
 from pipeline_management.services.validation import validate, warnings_of, with_places
 
@@ -234,6 +235,7 @@ def _write(
         idempotency_key=key,
         request_sha256=prepared.request_sha256,
         key=new_key(),
+        token_sha256=tokens.digest_of_new(prepared.run_id),
         state=RunState.QUEUED,
         event_seq=1,
         next_at=now,

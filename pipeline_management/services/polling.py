@@ -35,6 +35,7 @@ from pipeline_management.services.evidence import (
     Verdict,
     judge,
 )
+from pipeline_management.services.reports import following
 from pipeline_management.services.transition import Change, apply
 
 logger = logging.getLogger(__name__)
@@ -63,12 +64,15 @@ def poll_account(account_id: int) -> bool:
 
     Never raises for a system that fails: an incomplete answer changes no run.
     """
+    more = False
     with leases.holding() as holder:
         if not leases.take_account(account_id, holder):
             return False
         account = SystemAccount.objects.select_related("system", "credential").get(pk=account_id)
         try:
-            changed = _Tick(account, holder).run()
+            tick = _Tick(account, holder)
+            changed = tick.run()
+            more = tick.is_cut
         except (HpcError, ValueError) as error:
             failure = error if isinstance(error, HpcError) else SchedulerError(str(error))
             logger.warning("%s was not polled: %s", account, trouble.describe(error))
@@ -79,6 +83,8 @@ def poll_account(account_id: int) -> bool:
             SystemAccount.objects.filter(pk=account_id, poll_holder=holder).update(
                 poll_holder="", poll_lease_until=None
             )
+    if more:  # a job reports faster than one look can read
+        dispatch.ring(dispatch.POLL, account_id)
     return True
 
 
@@ -104,6 +110,8 @@ class _Tick:
     def __init__(self, account: SystemAccount, holder: str) -> None:
         self.account = account
         self.holder = holder
+        self.is_cut = False
+        """Whether an events file had more than was read."""
         self.client: SystemClient = client_for(account)
         settle = timedelta(seconds=settle_seconds(account.system))
         self.timing = Timing(
@@ -118,8 +126,9 @@ class _Tick:
         observation = self.client.run(
             observe(self.client.scheduler, self.account.username, watched)
         )
+        reported, self.is_cut = following.take_tails(observation.tails)
         if not observation.markers:
-            return False
+            return reported > 0
         loaded = self._load(observation)
         runs = [run for run in loaded if run.kind == RunKind.PIPELINE]
         sightings = self._sightings(runs, observation)
@@ -139,7 +148,7 @@ class _Tick:
                 changes.append(change)
         self._write(changes)
         self._kick_losers(judged)
-        return bool(changes)
+        return bool(changes) or reported > 0
 
     def _watched(self) -> list[Watched]:
         # Ids and times are left to the database: with thousands of rows, making UUID and datetime
@@ -148,11 +157,12 @@ class _Tick:
         open_runs = Run.objects.filter(account=self.account, state__in=WATCHED_STATES).order_by()
         watched = job_watch.watched(open_runs)
         rows = open_runs.filter(kind=RunKind.PIPELINE).values_list(
-            "directory", "job_id", seen, "queue_reason"
+            "directory", "job_id", seen, "queue_reason", "state", "events_offset"
         )
-        for directory, job_id, state, reason in rows.iterator(chunk_size=5000):
+        for directory, job_id, queue_state, reason, state, read in rows.iterator(chunk_size=5000):
             root, _, run = directory.rpartition("/")
-            watched.append(Watched(run, root, job_id, state, reason))
+            offset = str(read) if state == RunState.RUNNING else ""
+            watched.append(Watched(run, root, job_id, queue_state, reason, offset))
         return watched
 
     def _load(self, observation: Observation) -> list[Run]:

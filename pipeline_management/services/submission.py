@@ -31,6 +31,7 @@ from pipeline_management.models import Attempt, Run, System, SystemAccount
 from pipeline_management.services import dispatch, faults, leases, polling, trouble
 from pipeline_management.services.clients import client_for, settle_seconds
 from pipeline_management.services.jobspec import job_spec
+from pipeline_management.services.reports.environment import job_environment, reporting_files
 from pipeline_management.services.transactions import atomically
 from pipeline_management.services.transition import Change, Note, apply
 
@@ -153,7 +154,8 @@ def _submission(run: Run) -> Submission:
         files={
             "config.json": run.configuration_json.encode(),
             "script.sh": run.script.encode(),
-            "job.sh": job_script(str(run.pk), run.directory),
+            "job.sh": job_script(job_environment(run)),
+            **reporting_files(run),
         },
         spec=job_spec(run),
         cancel=run.desired == Desired.CANCEL,
