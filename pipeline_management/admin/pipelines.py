@@ -13,12 +13,24 @@ from pydantic import ValidationError as SettingsError
 
 from pipeline_management.models import Pipeline, PipelineSystem, PipelineVersion
 from pipeline_management.models.pipeline import ALIASES
+from pipeline_management.services.engines.registry import ENGINES
 from pipeline_management.services.rendering import check_template
 from pipeline_management.services.schema_check import check_schema
 from pipeline_management.services.site.schema import Resources
 from pipeline_management.services.site.versions import content_sha256, sort_key
 
-CONTENT = ("pipeline", "version", "engine", "schema", "script", "resources", "example")
+CONTENT = (
+    *(
+        "pipeline",
+        "version",
+        "engine",
+        "engine_options",
+        "schema",
+        "script",
+        "resources",
+        "example",
+    ),
+)
 
 
 class VersionForm(forms.ModelForm):
@@ -26,8 +38,11 @@ class VersionForm(forms.ModelForm):
 
     script = forms.CharField(
         strip=False,
+        required=False,
         widget=forms.Textarea(attrs={"rows": 20, "cols": 100, "spellcheck": "false"}),
-        help_text=_("Jinja2 template of the job script; every value is shell-quoted."),
+        help_text=_(
+            "Jinja2 template of the job script; every value is shell-quoted. Empty where the engine makes it."
+        ),
     )
 
     class Meta:
@@ -67,6 +82,28 @@ class VersionForm(forms.ModelForm):
         if fault:
             raise ValidationError(fault)
         return script
+
+    def clean(self) -> dict[str, Any] | None:
+        """The options must fit the engine, and the script is there where it is needed."""
+        cleaned = super().clean() or self.cleaned_data
+        engine = ENGINES.get(cleaned.get("engine", ""))
+        if engine is None or "script" not in cleaned:
+            return cleaned
+        if engine.makes_script and cleaned["script"].strip():
+            self.add_error(
+                "script", _("This engine makes the job script by itself: leave it empty.")
+            )
+        elif not engine.makes_script and not cleaned["script"].strip():
+            self.add_error("script", _("This engine needs a script."))
+        for problem in engine.check_options(cleaned.get("engine_options") or {}):
+            self.add_error("engine_options", f"{problem.pointer or '/'}: {problem.message}")
+        return cleaned
+
+    def clean_engine_options(self) -> Any:
+        options = self.cleaned_data["engine_options"] or {}
+        if not isinstance(options, dict):
+            raise ValidationError(_("Expected a JSON object."))
+        return options
 
     def clean_example(self) -> Any:
         example = self.cleaned_data["example"] or {}
@@ -125,7 +162,11 @@ class PipelineVersionAdmin(admin.ModelAdmin):
         """Order and content hash follow from the content."""
         obj.sort_key = sort_key(obj.version)
         obj.content_sha256 = content_sha256(
-            schema=obj.schema, script=obj.script, resources=obj.resources, engine=obj.engine
+            schema=obj.schema,
+            script=obj.script,
+            resources=obj.resources,
+            engine=obj.engine,
+            engine_options=obj.engine_options,
         )
         super().save_model(request, obj, form, change)
 

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from hpc.engines import program
+from hpc.quoting import shell_words
 from pipeline_management.choices import Engine
 from pipeline_management.errors import Problem
 from pipeline_management.models import PipelineVersion
@@ -151,9 +152,9 @@ class JetstreamEngine(PipelineEngine):
         self, version: PipelineVersion, context: Context, *, resume: bool = False
     ) -> PlanRequest:
         script = _PLAN.format(
-            reference=parts.shell_words([_reference(version)]),
+            reference=shell_words([_reference(version)]),
             resume=int(resume),
-            python=parts.shell_words([version.engine_options.get("python", "")]),
+            python=shell_words([version.engine_options.get("python", "")]),
         )
         settings = {
             "JETSTREAMDIR": "./jetstream-settings",
@@ -188,7 +189,7 @@ def _backend(version: PipelineVersion, scheduler: str) -> str:
 def _setup(version: PipelineVersion, context: Context) -> str:
     """The site's own lines, after the scheduler's commands are on the PATH."""
     folder = context["system"].get("bin_dir", "")
-    path = f'PATH={parts.shell_words([folder])}:"$PATH"\n' if folder else ""
+    path = f'PATH={shell_words([folder])}:"$PATH"\n' if folder else ""
     text: str = version.engine_options.get("setup", "")
     return f"{path}{text}\n" if text else path
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from hpc.engines import program
+from hpc.quoting import shell_words
 from pipeline_management.choices import Engine
 from pipeline_management.errors import Problem
 from pipeline_management.models import PipelineVersion
@@ -92,7 +93,7 @@ class SnakemakeEngine(PipelineEngine):
         self, version: PipelineVersion, context: Context, *, resume: bool = False
     ) -> Rendered:
         """Snakemake finds by itself what is done: a resume differs only in where it works."""
-        arguments = parts.shell_words(_arguments(version, context))
+        arguments = shell_words(_arguments(version, context))
         script = (
             "#!/bin/sh\n# The head of a Snakemake run.\n"
             f"{_preparation(version, context)}"
@@ -115,8 +116,8 @@ class SnakemakeEngine(PipelineEngine):
         self, version: PipelineVersion, context: Context, *, resume: bool = False
     ) -> PlanRequest:
         script = _PLAN.format(
-            snakefile=parts.shell_words([version.engine_options["snakefile"]]),
-            arguments=parts.shell_words(_planned(version)),
+            snakefile=shell_words([version.engine_options["snakefile"]]),
+            arguments=shell_words(_planned(version)),
             resume=int(resume),
         )
         files = {
@@ -138,7 +139,7 @@ def _mode(version: PipelineVersion, scheduler: str) -> str:
 def _preparation(version: PipelineVersion, context: Context) -> str:
     options, system = version.engine_options, context["system"]
     folder = system.get("bin_dir", "")
-    path = f'PATH={parts.shell_words([folder])}:"$PATH"\n' if folder else ""
+    path = f'PATH={shell_words([folder])}:"$PATH"\n' if folder else ""
     setup = f"{options['setup']}\n" if options.get("setup") else ""
     variables = {
         "SNAKEMAKE_COMMAND": options.get("command", "snakemake"),

@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline_management.choices import Engine
 from pipeline_management.errors import InvalidRequest
-from pipeline_management.models import PipelineVersion
+from pipeline_management.models import Pipeline, PipelineVersion
 from pipeline_management.services.documents import MAX_BODY, canonical_json, parse_document
-from pipeline_management.services.rendering import check_template, render_script
+from pipeline_management.services.engines.registry import ENGINES
+from pipeline_management.services.rendering import check_template
 from pipeline_management.services.schema_check import check_schema
 from pipeline_management.services.site.reading import Location, Source
 from pipeline_management.services.site.references import check_references
@@ -59,6 +61,20 @@ class PlannedVersion:
             script=self.script,
             resources=self.resources,
             engine=self.part.engine,
+            engine_options=self.part.engine_options,
+        )
+
+    def as_row(self) -> PipelineVersion:
+        """What would be written, for trying it out."""
+        part = self.part
+        return PipelineVersion(
+            pipeline=Pipeline(name=part.name),
+            version=part.version,
+            engine=part.engine,
+            engine_options=part.engine_options,
+            schema=self.schema,
+            script=self.script,
+            resources=self.resources,
         )
 
 
@@ -93,7 +109,7 @@ def make_plan(source: Source, site: SiteFile) -> Plan:
     for number, user in enumerate(site.users):
         plan.users.append(_user(source, ("users", number), user))
     for number, pipeline in enumerate(site.pipelines):
-        version = _version(source, ("pipelines", number), pipeline)
+        version = _version(source, site, ("pipelines", number), pipeline)
         if version is not None:
             plan.versions.append(version)
             _check_unchanged(source, ("pipelines", number), version)
@@ -115,19 +131,23 @@ def _user(source: Source, location: Location, part: UserPart) -> PlannedUser:
     return PlannedUser(part, read_secret(source, location, part, "password"), secrets)
 
 
-def _version(source: Source, location: Location, part: PipelinePart) -> PlannedVersion | None:
+def _version(
+    source: Source, site: SiteFile, location: Location, part: PipelinePart
+) -> PlannedVersion | None:
     schema = _document(source, location, part.schema_, part.schema_file, "schema")
     example = _document(source, location, part.example, part.example_file, "example")
     script = part.script
     if part.script_file is not None:
         script = read_text(source, (*location, "script_file"), part.script_file)
+    if part.engine != Engine.SHELL:
+        script = ""
     if script is None or schema is None or example is None:
         return None
-    script = script.replace("\r\n", "\n").rstrip("\n") + "\n"
+    script = script.replace("\r\n", "\n").rstrip("\n") + "\n" if script else ""
     resources = part.resources.model_dump(exclude_none=True)
     version = PlannedVersion(part, schema, script, example, resources, sort_key(part.version))
     if _is_usable(source, location, version) and example:
-        _try_example(source, location, version)
+        _try_example(source, site, location, version)
     return version
 
 
@@ -171,13 +191,30 @@ def _is_usable(source: Source, location: Location, version: PlannedVersion) -> b
     problems = check_schema(version.schema)
     for problem in problems:
         source.complain(here, f"{problem.pointer or 'the schema'}: {problem.message}")
+    options = _check_options(source, location, version)
     wrong = check_template(version.script)
     if wrong:
         source.complain((*location, "script_file" if part.script_file else "script"), wrong)
-    return not problems and not wrong
+    return not problems and not wrong and options
 
 
-def _try_example(source: Source, location: Location, version: PlannedVersion) -> None:
+def _check_options(source: Source, location: Location, version: PlannedVersion) -> bool:
+    """The engine's options; whether nothing is wrong with them."""
+    part = version.part
+    if _as_json(source, (*location, "engine_options"), part.engine_options) is None:
+        return False
+    problems = ENGINES[part.engine].check_options(part.engine_options)
+    for problem in problems:
+        place = tuple(
+            int(name) if name.isdecimal() else name for name in problem.pointer.split("/")[1:]
+        )
+        source.complain((*location, "engine_options", *place), problem.message)
+    return not problems
+
+
+def _try_example(
+    source: Source, site: SiteFile, location: Location, version: PlannedVersion
+) -> None:
     """The example must pass the schema and give a script: so the template's quoting is tried out."""
     part = version.part
     here = (*location, "example_file" if part.example_file else "example")
@@ -186,6 +223,15 @@ def _try_example(source: Source, location: Location, version: PlannedVersion) ->
         source.complain(here, problem.message)
     if problems:
         return
+    engine, row = ENGINES[part.engine], version.as_row()
+    refused = engine.check_configuration(row, version.example)
+    for problem in refused:
+        source.complain(here, problem.message)
+    if refused:
+        return
+    scheduler = next(
+        (system.scheduler for system in site.systems if system.name == part.systems[0]), ""
+    )
     context = {
         "config": version.example,
         "run": {
@@ -196,11 +242,16 @@ def _try_example(source: Source, location: Location, version: PlannedVersion) ->
         "pipeline": {"name": part.name, "version": part.version},
         "lab": {"slug": "lab", "name": "a lab"},
         "user": {"username": "user", "email": "user@example.org"},
-        "system": {"name": part.systems[0], "username": "user"},
+        "system": {
+            "name": part.systems[0],
+            "username": "user",
+            "scheduler": scheduler,
+            "bin_dir": "",
+        },
         "resources": version.resources,
     }
     try:
-        render_script(version.script, context)
+        engine.render(row, context)
     except InvalidRequest as error:
         here = (*location, "script_file" if part.script_file else "script")
         source.complain(here, f"tried with the example: {error.message}")
@@ -216,6 +267,6 @@ def _check_unchanged(source: Source, location: Location, version: PlannedVersion
     if existing.runs.exists():
         source.complain(
             (*location, "version"),
-            f"{existing} has runs and would change (schema, script, resources or engine): publish it "
+            f"{existing} has runs and would change (schema, script, resources, engine or its options): publish it "
             "as a new version",
         )

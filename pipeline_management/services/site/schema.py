@@ -265,7 +265,8 @@ class PipelinePart(Part):
     title: Annotated[Text, Field(max_length=200)] | None = None
     description: str | None = None
     development: bool = False
-    engine: Literal["shell"] = "shell"
+    engine: Literal["shell", "jetstream", "snakemake"] = "shell"
+    engine_options: dict[str, Any] = {}
     systems: Annotated[list[str], Field(min_length=1)]
     labs: Annotated[list[str], Field(min_length=1)]
     schema_: dict[str, Any] | None = Field(None, alias="schema")
@@ -282,8 +283,11 @@ class PipelinePart(Part):
             raise ValueError(
                 f"version {self.version!r} has a meaning of its own: call it otherwise"
             )
-        if (self.script is None) == (self.script_file is None):
+        scripts = [name for name in ("script", "script_file") if getattr(self, name) is not None]
+        if self.engine == "shell" and len(scripts) != 1:
             raise ValueError("expected exactly one of script and script_file")
+        if self.engine != "shell" and scripts:
+            raise ValueError(f"the engine {self.engine} makes the job script: remove {scripts[0]}")
         if self.schema_ is not None and self.schema_file is not None:
             raise ValueError("expected one of schema and schema_file")
         if self.example is not None and self.example_file is not None:

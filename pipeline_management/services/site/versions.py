@@ -49,8 +49,15 @@ def _natural(version: str) -> str:
 
 
 def content_sha256(
-    *, schema: dict[str, Any], script: str, resources: dict[str, Any], engine: str
+    *,
+    schema: dict[str, Any],
+    script: str,
+    resources: dict[str, Any],
+    engine: str,
+    engine_options: dict[str, Any],
 ) -> str:
     """Hex SHA-256 of what must not change once a version has runs."""
     content = {"schema": schema, "script": script, "resources": resources, "engine": engine}
+    if engine_options:  # a version without any keeps the name that it had before there were options
+        content["engine_options"] = engine_options
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()

@@ -163,6 +163,7 @@ def _write_version(planned: PlannedVersion, changes: Changes) -> None:
         "sort_key": planned.sort_key,
         "is_development": part.development,
         "engine": part.engine,
+        "engine_options": part.engine_options,
         "schema": planned.schema,
         "script": planned.script,
         "resources": planned.resources,
