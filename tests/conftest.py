@@ -143,9 +143,11 @@ def empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
     if {"db", "transactional_db", "django_db_setup"} & set(request.fixturenames):
         from django.core.cache import cache
 
+        from accounts import remembered
         from pipeline_management.services import validation
 
         cache.clear()
+        remembered.forget()
         # found by the digest of a version's content, which tests make up
         validation._cache.clear()
 

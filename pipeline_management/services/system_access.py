@@ -9,8 +9,12 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
 from accounts.policy import is_administrator
+from accounts.remembered import Remembered
 from pipeline_management.choices import TransportKind
 from pipeline_management.models import System, SystemAccount
+
+_granted: Remembered[SystemAccount] = Remembered()
+_accounts: Remembered[tuple[SystemAccount, ...]] = Remembered()
 
 
 class Verdict(Enum):
@@ -46,18 +50,23 @@ def is_shared(account: SystemAccount) -> bool:
 
 
 def accounts_of(user: User) -> list[SystemAccount]:
-    """The account with which the person acts directly on each system, by the system's name."""
+    """The account with which the person acts directly on each system, by the system's name. No
+    query where it was asked lately, else one."""
+    return list(_accounts.get(user.pk, lambda: _direct_accounts(user)) or ())
+
+
+def _direct_accounts(user: User) -> tuple[SystemAccount, ...]:
     best: dict[int, SystemAccount] = {}
     for account in sorted(candidates(user).select_related("credential"), key=is_shared):
         if _may_act_directly(user, account):
             best.setdefault(account.system_id, account)
-    return sorted(best.values(), key=lambda account: account.system.name)
+    return tuple(sorted(best.values(), key=lambda account: account.system.name))
 
 
 def name_on_systems(user: User) -> str:
     """What the person is called on the systems, where that is one name; else the name in Centro.
 
-    Accounts of the person's own count before those for everybody. One query.
+    Accounts of the person's own count before those for everybody. Queries as of ``accounts_of``.
     """
     accounts = accounts_of(user)
     own = {account.username for account in accounts if not is_shared(account)}
@@ -66,13 +75,22 @@ def name_on_systems(user: User) -> str:
 
 
 def find(user: User, name: str) -> Access:
-    """The person's way to the system of this name for files and jobs of his own making. One or two queries."""
+    """The person's way to the system of this name for files and jobs of his own making.
+
+    No query for a way that was found lately, else one or two.
+    """
+    granted = _granted.get((user.pk, name), lambda: _account(user, name))
+    return Access(Verdict.GRANTED, granted) if granted is not None else _refusal(user, name)
+
+
+def _account(user: User, name: str) -> SystemAccount | None:
     rows = candidates(user).select_related("credential").filter(system__name=name)
     # Some databases compare without regard to case.
     accounts = sorted((row for row in rows if row.system.name == name), key=is_shared)
-    for account in accounts:
-        if _may_act_directly(user, account):
-            return Access(Verdict.GRANTED, account)
+    return next((account for account in accounts if _may_act_directly(user, account)), None)
+
+
+def _refusal(user: User, name: str) -> Access:
     system = next((s for s in System.objects.filter(name=name) if s.name == name), None)
     if system is None:
         return Access(Verdict.UNKNOWN, reason=f"There is no system {name}.")

@@ -95,7 +95,8 @@ def test_on_a_shared_account_everybody_has_his_own_jobs(desk: Desk, jobs: Jobs) 
     own, other = jobs.submit("--hold"), jobs.submit("--hold")
     account = SystemAccount.objects.get(system__name="cluster", user=desk.alice)
     SystemAccount.objects.filter(system__name="cluster").exclude(pk=account.pk).delete()
-    SystemAccount.objects.filter(pk=account.pk).update(user=None)
+    account.user = None
+    account.save()
     lab = make_lab("lab-a", alice="submitter", bob="submitter")
     for person, job in ((desk.alice, own), (desk.bob, other)):
         make_run(lab=lab, submitter=person, account=account, job_id=job, state=RunState.SUBMITTED)

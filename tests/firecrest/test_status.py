@@ -89,7 +89,9 @@ def test_a_system_that_is_down(
     get: Any, health: HealthState, minutes: int, description: str | None
 ) -> None:
     then = timezone.now() - timedelta(minutes=minutes)
-    System.objects.filter(name="near").update(health=health, health_at=then)
+    near = System.objects.get(name="near")
+    near.health, near.health_at = health, then
+    near.save()
     system = get("/status/systems/near").json()["out"]
     (home,) = get("/status/filesystems/near").json()["out"]
     if description is None:
@@ -249,7 +251,9 @@ def test_no_machine(desk: Desk) -> None:
 
 @pytest.mark.lab
 def test_a_system_that_refuses_the_log_in(desk: Desk) -> None:
-    System.objects.get(name="cluster").accounts.filter(user=desk.alice).update(username="nobody")
+    account = System.objects.get(name="cluster").accounts.get(user=desk.alice)
+    account.username = "nobody"
+    account.save()
     answer = desk.utility("GET", "whoami")
     assert (answer.status_code, list(error_headers(answer))) == (400, ["X-Permission-Denied"])
 

@@ -136,16 +136,21 @@ def test_a_session_counts_for_nothing(alice: User, app: OAuthClient) -> None:
 def test_what_ends_a_token_ends_it_at_the_next_request(alice: User, app: OAuthClient) -> None:
     header = f"Bearer {issue(app)}"
     assert ask(header).status_code == 200
-    OAuthClient.objects.update(scopes=[])
+    app.scopes = []
+    app.save()
     assert "scope" in ask(header).json()["description"]
-    OAuthClient.objects.update(scopes=["firecrest"])
-    User.objects.update(is_active=False)
+    app.scopes = ["firecrest"]
+    app.save()
+    alice.is_active = False
+    alice.save()
     assert ask(header).status_code == 401
-    User.objects.update(is_active=True)
+    alice.is_active = True
+    alice.save()
     assert ask(header).status_code == 200
-    OAuthClient.objects.update(client_secret=make_password("new"))
+    app.client_secret = make_password("new")
+    app.save()
     assert ask(header).status_code == 401
-    OAuthClient.objects.all().delete()
+    app.delete()
     answer = ask(header)
     assert answer.status_code == 401 and "deleted" in answer.json()["description"]
 

@@ -143,12 +143,15 @@ def test_what_is_asked_of_the_scheduler(desk: Desk) -> None:
 @pytest.mark.lab
 @pytest.mark.django_db
 def test_the_queue_of_the_systems_transfers(desk: Desk) -> None:
-    System.objects.filter(name="cluster").update(transfer_queue="part02")
+    cluster = System.objects.get(name="cluster")
+    cluster.transfer_queue = "part02"
+    cluster.save()
     short = ask(desk, "rm", targetPath=str(desk.folder / "nothing"), time="5")
     data, run = submitted(desk, short)
     assert run.resources["queue"] == "part02"
     assert "Partition=part02" in desk.lab.slurm("scontrol", "show", "job", str(data["jobid"]))
-    System.objects.filter(name="cluster").update(transfer_queue="nowhere")
+    cluster.transfer_queue = "nowhere"
+    cluster.save()
     refused = ask(desk, "rm", targetPath=str(desk.folder / "nothing"))
     assert refused.status_code == 400
     assert list(refused.json()) == ["error"]
