@@ -2,9 +2,13 @@
 
 from django.urls import path
 
-from pipeline_management.views import dashboard, notifications, pipelines, runs, systems
+from pipeline_management.views import dashboard, notifications, pipelines, runs, staging, systems
 from pipeline_management.views.run_detail import cancel, detail, log, status
 from pipeline_management.views.submit import submit
+from pipeline_management.views.transfers import cancel as transfer_cancel
+from pipeline_management.views.transfers import file as transfer_file
+from pipeline_management.views.transfers import retry as transfer_retry
+from pipeline_management.views.transfers import transfers
 
 WEBHOOK = "labs/<str:slug>/webhooks/<int:webhook_id>"
 
@@ -22,6 +26,12 @@ urlpatterns = [
     path("pipelines/<str:name>/", pipelines.detail, name="pipeline-detail"),
     path("systems/", systems.system_list, name="systems"),
     path("systems/<str:name>/", systems.detail, name="system-detail"),
+    path("staging", staging.form, name="staging-form"),
+    path("staging/<path:key>", staging.item, name="staging-item"),
+    path("transfers/", transfers, name="transfers"),
+    path("transfers/<uuid:pk>/file/", transfer_file, name="transfer-file"),
+    path("transfers/<uuid:pk>/cancel/", transfer_cancel, name="transfer-cancel"),
+    path("transfers/<uuid:pk>/retry/", transfer_retry, name="transfer-retry"),
     path("notifications/", notifications.mine, name="notifications"),
     path("labs/<str:slug>/webhooks/", notifications.webhook_list, name="webhooks"),
     path(f"{WEBHOOK}/", notifications.webhook, name="webhook"),

@@ -201,15 +201,19 @@ class S3Area(StagingArea):
         return str(self._ask("create_multipart_upload", Key=key)["UploadId"])
 
     def parts(self, key: str, upload_id: str) -> list[Part]:
-        found: list[Part] = []
+        found: list[tuple[int, datetime, Part]] = []
         marker = 0
         while True:
             page = self._ask("list_parts", Key=key, UploadId=upload_id, PartNumberMarker=marker)
             for one in page.get("Parts", []):
-                found.append(Part(one["PartNumber"], one["Size"], one["ETag"].strip('"')))
+                part = Part(one["PartNumber"], one["Size"], one["ETag"].strip('"'))
+                found.append((part.number, one["LastModified"], part))
             if not page.get("IsTruncated"):
-                return sorted(found, key=lambda part: part.number)
+                break
             marker = page["NextPartNumberMarker"]
+        found.sort(key=lambda one: one[:2])
+        # SeaweedFS 4.48 lists a part twice that was sent twice; the last one counts
+        return list({number: part for number, _, part in found}.values())
 
     def finish_parts(self, key: str, upload_id: str, parts: list[Part]) -> ObjectInfo:
         named = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in parts]

@@ -38,15 +38,22 @@ def api(get: str = "", **methods: str) -> Row:
 EVERYBODY = "200 200 200 200 200 200"
 ANY_USER_API = "401 200 200 200 200 200"
 THE_LAB_API = "401 404 200 200 200 200"
+THE_LAB_API_INCOMPLETE = "401 404 400 400 400 400"
 ANY_USER_PAGE = "302 200 200 200 200 200"
 THE_LAB_PAGE = "302 404 200 200 200 200"
 THE_MANAGERS_PAGE = "302 404 404 404 200 200"
+
+NOBODY = "403 403 403 403 403 403"
+NOBODY_FORM = "400 400 400 400 400 400"
 
 SITE = {
     "healthz": Row(EVERYBODY),
     "readyz": Row("503 503 503 503 503 503"),  # no worker runs in these tests
     "metrics": Row(EVERYBODY),  # by address: the tests come from loopback
     "admin-login": Row(default="302 302 302 302 302 302"),
+    # The signature in the link or form is the authority, and there is none in these requests.
+    "staging-form": Row(post=NOBODY_FORM),
+    "staging-item": Row(NOBODY, put=NOBODY),
 }
 
 API = {
@@ -54,9 +61,13 @@ API = {
     "api-new-run": api(post="401 400 403 201 201 400"),  # the pipeline is the lab's; the administrator is in none
     "api-runs": api(ANY_USER_API),
     "api-run": api(THE_LAB_API),
-    "api-run-events": api(THE_LAB_API),
+    "api-run-events": api(THE_LAB_API, post="401 401 401 401 401 401"),  # with its job's token only
+    "api-run-tasks": api(THE_LAB_API),
     "api-run-cancel": api(post="401 404 403 202 202 202"),
     "api-run-log": api(THE_LAB_API),
+    "api-run-log-search": api(THE_LAB_API_INCOMPLETE),  # what to look for is missing
+    "api-run-log-lines": api(THE_LAB_API_INCOMPLETE),
+    "api-run-log-download": api("401 404 404 404 404 404"),  # the run has written nothing
     "api-pipelines": api(ANY_USER_API),
     "api-pipeline": api(THE_LAB_API),
     "api-pipeline-version": api(THE_LAB_API),
@@ -90,7 +101,7 @@ OAUTH = {
     "oauth-token": Row(post="400 400 400 400 400 400"),
     "oauth-keys": Row(EVERYBODY),
 }
-WITHOUT_CSRF = {"oauth-token"}
+WITHOUT_CSRF = {"oauth-token", "api-run-events", "staging-form", "staging-item"}
 
 PAGES = {
     "dashboard": Row(ANY_USER_PAGE),

@@ -43,6 +43,7 @@ def path_of(address: Address, site: Site) -> str:
         "content_type_id": "1",
         "id": "1",
         "slug": site.lab.slug,
+        "key": "0/x",  # in the staging area
     }
     if "token_id" in address.parameters:
         token = site.submitter.api_tokens.first()  # type: ignore[attr-defined]  # a reverse relation

@@ -15,6 +15,7 @@ from tests.lab.errors import LabError
 from tests.lab.layout import LabSettings, Layout
 from tests.lab.mariadb import MariaDB
 from tests.lab.process import Server, end_all
+from tests.lab.s3 import S3
 from tests.lab.sshd import Sshd
 from tests.lab.valkey import Valkey
 
@@ -45,6 +46,8 @@ class Lab:
             self.slurmctld,
             self.slurmd,
         )
+        self.s3 = S3(layout)
+        """Started only by those who need it."""
 
     @classmethod
     def up(
@@ -93,7 +96,7 @@ class Lab:
                 if frozen.pid is not None:
                     frozen.resume()
             slurm.drain(self.layout)
-        for server in reversed(self.servers):
+        for server in (self.s3, *reversed(self.servers)):
             server.stop()
         end_all(self.leftovers())
         if not keep:
@@ -101,10 +104,11 @@ class Lab:
 
     def server(self, name: str) -> Server:
         """A server by its name; LabError naming those that exist."""
-        for server in self.servers:
+        everyone = (*self.servers, self.s3)
+        for server in everyone:
             if server.name == name:
                 return server
-        names = ", ".join(server.name for server in self.servers)
+        names = ", ".join(server.name for server in everyone)
         raise LabError(f"no server is called {name!r}; there are: {names}")
 
     def status(self) -> dict[str, int | None]:

@@ -140,11 +140,11 @@ class Layout:
         }
 
 
-def free_ports() -> dict[str, int]:
-    """A free loopback port for each server of PORT_NAMES."""
+def free_ports(names: tuple[str, ...] = PORT_NAMES) -> dict[str, int]:
+    """A free loopback port for each of these names."""
     found: dict[str, int] = {}
     candidates = random.SystemRandom().sample(range(*PORT_RANGE), 400)
-    for name in PORT_NAMES:
+    for name in names:
         while name not in found:
             if not candidates:
                 raise LabError("no free port between {} and {}".format(*PORT_RANGE))
