@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Lab
-from pipeline_management.choices import Confirmation, RunSource, RunState
+from pipeline_management.choices import Confirmation, Desired, RunSource, RunState
 from pipeline_management.errors import Conflict, InvalidRequest, Problem
 from pipeline_management.models import (
     PipelineVersion,
@@ -32,8 +32,9 @@ from pipeline_management.services.documents import (
     canonical_json,
     parse_document,
 )
+from pipeline_management.services.engines.context import system_context
+from pipeline_management.services.engines.registry import engine_of
 from pipeline_management.services.notifications import addresses
-from pipeline_management.services.rendering import render_script
 from pipeline_management.services.reports import tokens
 from pipeline_management.services.resolution import resolve, work_directory
 from pipeline_management.services.validation import validate, warnings_of, with_places
@@ -41,6 +42,7 @@ from pipeline_management.services.validation import validate, warnings_of, with_
 __all__ = ["MAX_BODY", "MAX_DEPTH", "PreparedRun", "create_run", "parse_document", "prepare"]
 
 _NAMED_BY = ("project", "name", "title")
+_HOLD_KEY = "holdConfig"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?")
 
 
@@ -49,7 +51,8 @@ class PreparedRun:
     """A run that could be created: everything checked, nothing written.
 
     ``directory_hint`` is the run's directory on the system, which holds its id; ``reference`` is the
-    pipeline as asked for ("phoenix@latest"); ``warnings`` do not hinder the run.
+    pipeline as asked for ("phoenix@latest"); ``warnings`` do not hinder the run; ``held``: it waits until
+    somebody releases it.
     """
 
     version: PipelineVersion
@@ -65,6 +68,7 @@ class PreparedRun:
     reference: str
     run_id: uuid.UUID
     warnings: list[Problem] = field(default_factory=list)
+    held: bool = False
 
     @property
     def configuration_sha256(self) -> str:
@@ -78,13 +82,19 @@ class PreparedRun:
 
 
 def prepare(
-    *, user: User, document: dict[str, Any], text: str | None = None, pipeline: str | None = None
+    *,
+    user: User,
+    document: dict[str, Any],
+    text: str | None = None,
+    pipeline: str | None = None,
+    resume: bool = False,
 ) -> PreparedRun:
     """Check a configuration completely and make its job script. Writes nothing.
 
     ``text`` is the JSON that ``document`` was read from, so that problems carry line and column.
-    ``pipeline`` goes before the document's own. Raises ``InvalidRequest`` with every problem that was
-    found, ``NotAllowed`` where the person may not do this.
+    ``pipeline`` goes before the document's own. ``resume``: the script of a run that goes on where another
+    stopped, for engines that can; in which directory it works is up to the caller. Raises
+    ``InvalidRequest`` with every problem that was found, ``NotAllowed`` where the person may not do this.
     """
     configuration_json = _canonical(document)
     found = resolve(user, document, pipeline)
@@ -94,6 +104,9 @@ def prepare(
         problems += validate(
             document, version.schema, text=text, cache_key=version.content_sha256 or None
         )
+        if not problems:
+            refused = engine_of(version).check_configuration(version, document)
+            problems += with_places(refused, text)
     if (
         version is None
         or found.lab is None
@@ -105,14 +118,16 @@ def prepare(
     run_id = uuid.uuid4()
     directory = f"{work_directory(found.system, found.account)}/{run_id}"
     name = _name(document)
+    engine = engine_of(version)
+    resources = engine.resources(version, document, found.system.scheduler)
     context = {
         "config": document,
         "run": {"id": str(run_id), "directory": directory, "name": name},
         "pipeline": {"name": version.pipeline.name, "version": version.version},
         "lab": {"slug": found.lab.slug, "name": found.lab.name},
         "user": {"username": user.username, "email": user.email},
-        "system": {"name": found.system.name, "username": found.account.username},
-        "resources": version.resources,
+        "system": system_context(found.system, found.account),
+        "resources": resources,
     }
     return PreparedRun(
         version=version,
@@ -122,14 +137,15 @@ def prepare(
         configuration=document,
         configuration_json=configuration_json,
         name=name,
-        script=render_script(version.script, context),
-        resources=dict(version.resources),
+        script=engine.render(version, context, resume=resume).script,
+        resources=resources,
         directory_hint=directory,
         reference=found.reference,
         run_id=run_id,
         warnings=with_places(
             [*warnings_of(document, version.schema), *addresses.warnings_of(document)], text
         ),
+        held=document.get(_HOLD_KEY) is True,
     )
 
 
@@ -237,8 +253,9 @@ def _write(
         key=new_key(),
         token_sha256=tokens.digest_of_new(prepared.run_id),
         state=RunState.QUEUED,
+        desired=Desired.HOLD if prepared.held else Desired.RUN,
         event_seq=1,
-        next_at=now,
+        next_at=None if prepared.held else now,
         confirmed_at=now,
         confirmed_source=Confirmation.PORTAL,
     )

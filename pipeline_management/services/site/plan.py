@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline_management.choices import Engine
 from pipeline_management.errors import InvalidRequest
 from pipeline_management.models import Pipeline, PipelineVersion
 from pipeline_management.services.documents import MAX_BODY, canonical_json, parse_document
@@ -139,7 +138,7 @@ def _version(
     script = part.script
     if part.script_file is not None:
         script = read_text(source, (*location, "script_file"), part.script_file)
-    if part.engine != Engine.SHELL:
+    if ENGINES[part.engine].makes_script:
         script = ""
     if script is None or schema is None or example is None:
         return None
