@@ -30,6 +30,7 @@ from pipeline_management.choices import (
 from pipeline_management.models import Attempt, Run, System, SystemAccount
 from pipeline_management.services import dispatch, faults, leases, polling, trouble
 from pipeline_management.services.clients import client_for, settle_seconds
+from pipeline_management.services.engines.registry import engine_files
 from pipeline_management.services.jobspec import job_spec
 from pipeline_management.services.reports.environment import job_environment, reporting_files
 from pipeline_management.services.transactions import atomically
@@ -156,6 +157,7 @@ def _submission(run: Run) -> Submission:
             "script.sh": run.script.encode(),
             "job.sh": job_script(job_environment(run)),
             **reporting_files(run),
+            **engine_files(run),
         },
         spec=job_spec(run),
         cancel=run.desired == Desired.CANCEL,
