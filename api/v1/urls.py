@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from api.v1.views import catalogue, people, root, runs, submission
+from api.v1.views import catalogue, people, root, runs, submission, transfers
 
 urlpatterns = [
     path("", root.IndexView.as_view(), name="api-index"),
@@ -26,6 +26,32 @@ urlpatterns = [
     ),
     path("systems/", catalogue.SystemListView.as_view(), name="api-systems"),
     path("systems/<str:name>/", catalogue.SystemView.as_view(), name="api-system"),
+    path("transfers/", transfers.TransferListView.as_view(), name="api-transfers"),
+    path(
+        "transfers/<uuid:transfer_id>/",
+        transfers.TransferDetailView.as_view(),
+        name="api-transfer",
+    ),
+    path(
+        "transfers/<uuid:transfer_id>/parts/",
+        transfers.TransferPartsView.as_view(),
+        name="api-transfer-parts",
+    ),
+    path(
+        "transfers/<uuid:transfer_id>/complete/",
+        transfers.TransferCompleteView.as_view(),
+        name="api-transfer-complete",
+    ),
+    path(
+        "transfers/<uuid:transfer_id>/cancel/",
+        transfers.TransferCancelView.as_view(),
+        name="api-transfer-cancel",
+    ),
+    path(
+        "transfers/<uuid:transfer_id>/retry/",
+        transfers.TransferRetryView.as_view(),
+        name="api-transfer-retry",
+    ),
     path("whoami/", people.WhoAmIView.as_view(), name="api-whoami"),
     path("tokens/", people.TokenListView.as_view(), name="api-tokens"),
     path("tokens/<int:token_id>/", people.TokenView.as_view(), name="api-token"),

@@ -30,6 +30,7 @@ SPECTACULAR_SETTINGS = {
         "LogSource": "api.v1.serializers.LOG_SOURCES",
         "ConfirmationSource": "api.v1.serializers.CONFIRMATION_SOURCES",
         "HealthState": "api.v1.serializers.HEALTH_STATES",
+        "TransferState": "api.v1.transfers.TRANSFER_STATES",
     },
 }
 

@@ -39,6 +39,7 @@ EVERYBODY = "200 200 200 200 200 200"
 ANY_USER_API = "401 200 200 200 200 200"
 THE_LAB_API = "401 404 200 200 200 200"
 THE_LAB_API_INCOMPLETE = "401 404 400 400 400 400"
+MINE_API = "401 404 404 200 404 404"
 ANY_USER_PAGE = "302 200 200 200 200 200"
 THE_LAB_PAGE = "302 404 200 200 200 200"
 THE_MANAGERS_PAGE = "302 404 404 404 200 200"
@@ -74,6 +75,13 @@ API = {
     "api-pipeline-schema": api(THE_LAB_API),
     "api-systems": api(ANY_USER_API),
     "api-system": api(THE_LAB_API),
+    # The transfer is the submitter's own; nobody here but administrators may act on a "local" system directly.
+    "api-transfers": api(ANY_USER_API, post="401 400 400 400 400 400"),
+    "api-transfer": api(MINE_API),
+    "api-transfer-parts": api("401 404 404 409 404 404", post="401 404 404 409 404 404"),
+    "api-transfer-complete": api(post="401 404 404 409 404 404"),
+    "api-transfer-cancel": api(post="401 404 404 200 404 404"),
+    "api-transfer-retry": api(post="401 404 404 409 404 404"),
     "api-whoami": api(ANY_USER_API),
     "api-tokens": api(ANY_USER_API, post="401 201 201 201 201 201"),
     "api-token": api(delete="401 404 404 204 404 404"),
@@ -117,6 +125,10 @@ PAGES = {
     "pipeline-detail": Row(THE_LAB_PAGE),
     "systems": Row(ANY_USER_PAGE),
     "system-detail": Row(THE_LAB_PAGE),
+    "transfers": Row(ANY_USER_PAGE, post="302 400 400 400 400 400"),  # no path is in the body
+    "transfer-file": Row("302 404 404 404 404 404"),  # nothing is ready
+    "transfer-cancel": Row(post="302 404 404 302 404 404"),
+    "transfer-retry": Row(post="302 404 404 302 404 404"),
     "notifications": Row(ANY_USER_PAGE, post="302 400 400 400 400 400"),  # no choice is in the body
     "webhooks": Row(THE_MANAGERS_PAGE, post="302 404 404 404 200 200"),
     "webhook": Row(THE_MANAGERS_PAGE),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import LabVisibility
 from accounts.oauth.clients import create_client
 from accounts.services import create_token
-from pipeline_management.models import Delivery
+from pipeline_management.models import Delivery, Transfer
 from pipeline_management.services.notifications.webhooks import create as create_webhook
 from pipeline_management.services.notifications.webhooks import send_test
 from tests.api.addresses import Address, addresses
@@ -51,6 +53,8 @@ def path_of(address: Address, site: Site) -> str:
     if "client_pk" in address.parameters:
         client = site.submitter.oauth_clients.first()  # type: ignore[attr-defined]  # a reverse relation
         values["client_pk"] = (client or create_client(site.submitter, "c")[0]).pk
+    if "transfer" in address.name:
+        values["transfer_id"] = values["pk"] = transfer_of(site).pk
     if "webhook_id" in address.parameters:
         delivery = Delivery.objects.filter(webhook__lab=site.lab).first() or send_test(
             create_webhook(site.lab, HOOK, ["failed"], user=site.manager)[0]
@@ -59,11 +63,25 @@ def path_of(address: Address, site: Site) -> str:
     return reverse(address.name, kwargs={name: values[name] for name in address.parameters})
 
 
+def transfer_of(site: Site) -> Transfer:
+    """An upload of the submitter's that waits for its file."""
+    values = {"account": site.account, "direction": "upload", "state": "awaiting", "limit": 1}
+    later = timezone.now() + timedelta(days=1)
+    made, _ = Transfer.objects.get_or_create(
+        user=site.submitter, defaults={"path": "/x", "key": "x/x", "expires_at": later, **values}
+    )
+    return made
+
+
 def body_of(address: Address, method: str, site: Site) -> tuple[bytes, str]:
     """A body that would do what the address is for, and its type."""
     configuration = json.dumps({"pipeline": "secret", "name": "x"})
     if address.name == "api-new-run":
         return configuration.encode(), JSON
+    if address.name == "api-transfers":
+        return b'{"direction": "download", "system": "local", "path": "/no/such/file"}', JSON
+    if address.name == "api-transfer-parts":
+        return b'{"numbers": [1]}', JSON
     if address.name == "api-tokens":
         return b'{"name": "new"}', JSON
     if address.name in ("submit", "custom"):
@@ -180,12 +198,14 @@ def test_things_of_other_labs_do_not_exist(site: Site) -> None:
     with_ids = [
         a
         for a in ALL
-        if a.name in TABLE and {"run_id", "pk", "token_id", "client_pk", "slug"} & set(a.parameters)
+        if a.name in TABLE and {"run_id", "pk", "token_id", "client_pk", "slug", "transfer_id"} & set(a.parameters)
     ]
     assert len(with_ids) >= 9
     for address in with_ids:
         real = path_of(address, site)
         made_up = real.replace(str(site.run.pk), "00000000-0000-0000-0000-000000000001")
+        if "transfer" in address.name:
+            made_up = real.replace(str(transfer_of(site).pk), "00000000-0000-0000-0000-000000000001")
         if "token_id" in address.parameters:
             made_up = reverse(address.name, kwargs={"token_id": 987654})
         if "client_pk" in address.parameters:

@@ -36,6 +36,7 @@ class IndexView(ApiView):
             "runs": "api-runs",
             "pipelines": "api-pipelines",
             "systems": "api-systems",
+            "transfers": "api-transfers",
             "whoami": "api-whoami",
             "tokens": "api-tokens",
             "schema": "api-schema",
