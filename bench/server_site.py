@@ -110,10 +110,12 @@ def rows() -> int:
 urlpatterns = [path("plain", plain), path("insert", Insert.as_view())]
 application = get_wsgi_application()
 
+from centro.bridge import Bridge  # noqa: E402 (needs the settings above)
+
 if os.environ.get("SERVER_BENCH_BRIDGE"):
     from a2wsgi import WSGIMiddleware
 
-    _bridge = WSGIMiddleware(application, workers=int(os.environ["SERVER_BENCH_BRIDGE"]))
+    _bridge = WSGIMiddleware(application, workers=int(os.environ["SERVER_BENCH_THREADS"]))
 
     async def bridged(scope, receive, send):  # type: ignore[no-untyped-def]  # the ASGI signature
         """The WSGI application behind ASGI; Granian's `receive` returns a future, a2wsgi wants a coroutine."""
@@ -122,3 +124,13 @@ if os.environ.get("SERVER_BENCH_BRIDGE"):
             return await receive()
 
         await _bridge(scope, received, send)
+
+_starting: list[Bridge] = []
+
+
+async def ours(scope, receive, send):  # type: ignore[no-untyped-def]  # the ASGI signature
+    """The WSGI application behind ASGI by Centro's own bridge."""
+    if not _starting:
+        _starting.append(Bridge(application, int(os.environ["SERVER_BENCH_THREADS"])))
+        _starting[0].start()
+    await _starting[0](scope, receive, send)

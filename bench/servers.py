@@ -41,6 +41,7 @@ SERVERS = {
     "gunicorn gthread": f"-m gunicorn --worker-class gthread --workers {PROCESSES} --threads {THREADS} "
     "--log-level error --bind 127.0.0.1:{port} server_site:application",
     "granian wsgi": f"{GRANIAN} --interface wsgi --blocking-threads {THREADS} server_site:application",
+    "granian asgi + centro.bridge": f"{GRANIAN} --interface asginl --loop uvloop server_site:ours",
     "granian asgi + a2wsgi": f"{GRANIAN} --interface asgi server_site:bridged",
     "uvicorn asgi + a2wsgi": f"-m uvicorn --workers {PROCESSES} --log-level error --no-access-log "
     "--host 127.0.0.1 --port {port} server_site:bridged",
@@ -68,6 +69,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--only", nargs="+", choices=list(SERVERS), default=list(SERVERS))
     options = parser.parse_args()
     if not shutil.which("wrk"):
         print("wrk is missing: apt-get install wrk", file=sys.stderr)
@@ -88,9 +90,10 @@ def measure_all(options: argparse.Namespace, directory: Path) -> dict[tuple[str,
     import server_site
 
     server_site.create_table()
-    results = {(name, view): Figures() for name in SERVERS for view in ("plain", "insert")}
+    results = {(name, view): Figures() for name in options.only for view in ("plain", "insert")}
     for number in range(options.rounds):
-        for name, command in SERVERS.items():
+        for name in options.only:
+            command = SERVERS[name]
             with running(command) as (pid, port):
                 for view in ("plain", "insert"):
                     figures = results[name, view]
@@ -127,9 +130,10 @@ def running(command: str) -> Iterator[tuple[int, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    path = f"{HERE}{os.pathsep}{HERE.parent}"
+    environment = os.environ | {"PYTHONPATH": path, "SERVER_BENCH_THREADS": str(THREADS)}
     if "bridged" in command:
-        environment["SERVER_BENCH_BRIDGE"] = str(THREADS)
+        environment["SERVER_BENCH_BRIDGE"] = "1"
     process = subprocess.Popen(
         [sys.executable, *command.format(port=port).split()],
         env=environment,
@@ -242,7 +246,7 @@ def print_table(results: dict[tuple[str, str], Figures], options: argparse.Names
         "| server | plain r/s | p50 / p99 ms | insert r/s | p50 / p99 ms | memory MB | connections | errors |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    for name in SERVERS:
+    for name in options.only:
         plain, insert = results[name, "plain"], results[name, "insert"]
         print(
             f"| {name} | {median(plain.rate):.0f} | {median(plain.median_ms):.1f} / {median(plain.p99_ms):.1f} "

@@ -95,6 +95,13 @@ class Declarations(Section):
     )
     web_processes: int = Field(2, ge=1, le=64, description="web server processes")
     web_threads: int = Field(8, ge=1, le=256, description="threads per web server process")
+    websockets_per_person: int = Field(
+        50, ge=1, le=10_000, description="websockets that one person may hold per web server process"
+    )
+    websocket_heartbeat: Seconds = Field(
+        25,
+        description="seconds between two heartbeats of a websocket; at each its holder's rights are looked at again",
+    )
     worker_threads: int = Field(16, ge=2, le=256, description="threads of the Celery worker")
     metrics_addresses: list[str] = Field(
         ["127.0.0.1", "::1"], description="client addresses that may read `/metrics`"
@@ -120,8 +127,8 @@ class Declarations(Section):
 
     log_error_patterns: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
         [
-            r"(^|[^[:alnum:]_])(ERROR|FATAL|CRITICAL|PANIC)([^[:alnum:]_]|$)",
-            r"(^|[^[:alnum:]_])([A-Z][A-Za-z]*)?([Ee]rror|Exception):",
+            r"(^|[^[:alnum:]_]|\[[0-9;]*m)(ERROR|FATAL|CRITICAL|PANIC)([^[:alnum:]_]|$)",
+            r"(^|[^[:alnum:]_]|\[[0-9;]*m)([A-Z][A-Za-z]*)?([Ee]rror|Exception):",
             r"^Traceback \(most recent call last\)",
             r"[Ss]egmentation fault|[Cc]ore dumped|[Oo]ut of memory|oom[-_]kill",
             r"command not found|No such file or directory|Permission denied|No space left on device",
