@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Protocol, TypeVar
 
 from hpc.commands import Command
 from hpc.errors import NotSupported, RemoteFileError
@@ -81,6 +81,12 @@ class SystemSpec:
             )
 
 
+class Readable(Protocol):
+    """Gives bytes piece by piece, b"" at the end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
 class SystemClient:
     """A system's scheduler and a transport to it, borrowed from the pool for each call.
 
@@ -144,7 +150,11 @@ class SystemClient:
 
         return self._call(action, read_only=True)
 
-    def feed(self, command: Command[T], source: IO[bytes]) -> T:
+    def stream(self, command: Command[T], sink: Callable[[bytes], object]) -> T:
+        """Run a command, its stdout going to ``sink`` piece by piece, once: never again by itself. Flat memory."""
+        return self._call(lambda t: t.pipe(command, sink=sink), read_only=False)
+
+    def feed(self, command: Command[T], source: Readable) -> T:
         """Run a command whose input is ``source`` from where it stands to its end. Flat memory."""
 
         def chunks() -> Iterator[bytes]:
