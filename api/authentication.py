@@ -9,7 +9,7 @@ import base64
 import binascii
 from typing import NoReturn
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -18,6 +18,8 @@ from rest_framework.request import Request
 from accounts import verified
 from accounts.models import ApiToken
 from accounts.services import find_token
+from pipeline_management.models import Run
+from pipeline_management.services.reports.tokens import find_run
 
 REALM = 'Basic realm="Centro", charset="UTF-8"'
 MAX_HEADER = 8192
@@ -98,6 +100,41 @@ class TokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """The challenge that comes with 401."""
         return REALM
+
+
+class ReportingJob(AnonymousUser):
+    """The job that a run's token speaks for: it is known, but it is nobody who may see or do anything else."""
+
+    is_authenticated = True  # type: ignore[assignment]  # Django declares it False for good
+    is_anonymous = False  # type: ignore[assignment]  # as above
+
+
+class RunTokenAuthentication(BaseAuthentication):
+    """``Bearer ctr_…``, the token of a run's job; ``request.auth`` becomes the run. Nothing else is accepted."""
+
+    def authenticate(self, request: Request) -> tuple[ReportingJob, Run]:
+        """The job and its run, whatever the run's state. Raises ``AuthenticationFailed`` (401)."""
+        scheme, value = _header(request)
+        if scheme != "bearer":
+            _refuse(
+                "Events are reported with the run's token: send the header “Authorization: Bearer ctr_…”."
+            )
+        run = find_run(value)
+        if run is None:
+            _refuse("The token is not that of a run.")
+        return ReportingJob(), run
+
+    def authenticate_header(self, request: Request) -> str:
+        """The challenge that comes with 401."""
+        return 'Bearer realm="Centro"'
+
+
+class RunTokenScheme(OpenApiAuthenticationExtension):
+    target_class = RunTokenAuthentication
+    name = "runToken"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "ctr_…"}
 
 
 class PasswordScheme(OpenApiAuthenticationExtension):

@@ -18,7 +18,7 @@ from pipeline_management.choices import (
     RunSource,
     RunState,
 )
-from pipeline_management.models import Attempt, Run, RunEvent
+from pipeline_management.models import Attempt, Run
 from pipeline_management.services import presentation
 
 
@@ -53,6 +53,7 @@ class LinksSerializer(ReadOnly):
     self = serializers.URLField(help_text="This run.")
     page = serializers.URLField(help_text="Its page for people.")
     events = serializers.URLField()
+    tasks = serializers.URLField()
     log = serializers.URLField()
     cancel = serializers.URLField(help_text="POST here to cancel.")
 
@@ -92,6 +93,7 @@ def run_links(run: Run, request: Any) -> dict[str, str]:
         "self": address("api-run"),
         "page": request.build_absolute_uri(f"/runs/{run.pk}/"),
         "events": address("api-run-events"),
+        "tasks": address("api-run-tasks"),
         "log": address("api-run-log"),
         "cancel": address("api-run-cancel"),
     }
@@ -139,6 +141,13 @@ class RunSerializer(ReadOnly):
     queue_state = serializers.CharField(help_text="The scheduler's own word for the job's state.")
     queue_reason = serializers.CharField()
     nodes = serializers.CharField()
+    progress = serializers.IntegerField(
+        allow_null=True, help_text="0 to 100, as the job last reported it."
+    )
+    progress_text = serializers.CharField()
+    tasks_total = serializers.IntegerField(help_text="Tasks that the job has reported.")
+    tasks_done = serializers.IntegerField(help_text="Of them complete or skipped.")
+    tasks_failed = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     submitted_at = serializers.DateTimeField(allow_null=True)
     started_at = serializers.DateTimeField(allow_null=True)
@@ -190,34 +199,6 @@ class RunPageSerializer(ReadOnly):
 
     next = serializers.URLField(allow_null=True)
     results = RunSerializer(many=True)
-
-
-class EventSerializer(ReadOnly):
-    """Something that happened to a run; ``type`` is "state" for a change of state."""
-
-    seq = serializers.IntegerField()
-    at = serializers.DateTimeField()
-    type = serializers.CharField()
-    actor = serializers.CharField()
-    from_state = serializers.CharField(allow_null=True)
-    to_state = serializers.CharField(allow_null=True)
-    evidence = serializers.CharField(help_text="What the change rests on.")
-    data = serializers.DictField()  # type: ignore[assignment]  # a field's name; the metaclass takes it out
-
-    def to_representation(self, instance: RunEvent) -> dict[str, Any]:
-        data = super().to_representation(instance)
-        return data | {
-            "from_state": instance.from_state or None,
-            "to_state": instance.to_state or None,
-        }
-
-
-class EventPageSerializer(ReadOnly):
-    """Events in order; ask again with ``?after=`` the ``last`` value."""
-
-    last = serializers.IntegerField(help_text="Pass it as `after` to get what follows.")
-    more = serializers.BooleanField(help_text="Whether more events are there already.")
-    results = EventSerializer(many=True)
 
 
 class DryRunSerializer(ReadOnly):

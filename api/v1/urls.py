@@ -2,14 +2,15 @@
 
 from django.urls import path, re_path
 
-from api.v1.views import catalogue, people, root, runs, submission, transfers
+from api.v1.views import catalogue, events, people, root, runs, submission, transfers
 
 urlpatterns = [
     path("", root.IndexView.as_view(), name="api-index"),
     path("new-run/", submission.NewRunView.as_view(), name="api-new-run"),
     path("runs/", runs.RunListView.as_view(), name="api-runs"),
     path("runs/<uuid:run_id>/", runs.RunView.as_view(), name="api-run"),
-    path("runs/<uuid:run_id>/events/", runs.RunEventsView.as_view(), name="api-run-events"),
+    path("runs/<uuid:run_id>/events/", events.RunEventsView.as_view(), name="api-run-events"),
+    path("runs/<uuid:run_id>/tasks/", events.RunTasksView.as_view(), name="api-run-tasks"),
     path("runs/<uuid:run_id>/cancel/", runs.RunCancelView.as_view(), name="api-run-cancel"),
     path("runs/<uuid:run_id>/log/", runs.RunLogView.as_view(), name="api-run-log"),
     path("pipelines/", catalogue.PipelineListView.as_view(), name="api-pipelines"),

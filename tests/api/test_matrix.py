@@ -217,7 +217,10 @@ def test_things_of_other_labs_do_not_exist(site: Site) -> None:
             answers = [
                 ask(people.client("stranger"), method, path, body, kind) for path in (real, made_up)
             ]
-            assert answers[0].status_code == answers[1].status_code in (404, 405), (method, real)
+            # Only a job's own token opens this door, and it says so before it looks at the address.
+            token_first = (address.name, method) == ("api-run-events", "POST")
+            hidden = (401,) if token_first else (404, 405)
+            assert answers[0].status_code == answers[1].status_code in hidden, (method, real)
             if address.name.startswith("api-"):
                 assert answers[0].content == answers[1].content, (method, real)
 

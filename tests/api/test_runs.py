@@ -57,7 +57,7 @@ def test_a_run_shows_all_that_is_promised(site: Site) -> None:
     }
     assert body["last_confirmation"]["source"] == "portal" and body["last_confirmation"]["at"]
     assert body["explanation"]
-    assert set(body["links"]) == {"self", "page", "events", "log", "cancel"}
+    assert set(body["links"]) == {"self", "page", "events", "tasks", "log", "cancel"}
     assert set(body) == set(expected) | {
         "attention", "last_confirmation", "explanation", "links", "created_at",
     }  # fmt: skip
@@ -203,7 +203,7 @@ def test_events_in_order_and_from_a_number_on(site: Site) -> None:
 
 
 def test_many_events_come_in_parts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.v1.views.runs.EVENT_PAGE", 2)
+    monkeypatch.setattr("api.v1.views.events.PAGE", 2)
     for seq in range(2, 5):
         RunEvent.objects.create(run=site.run, seq=seq, at=timezone.now(), actor="w", type="note")
     path = f"{LIST}{site.run.pk}/events/"

@@ -16,8 +16,6 @@ from rest_framework.response import Response
 from api.v1 import filters, pagination
 from api.v1.serializers import (
     ErrorSerializer,
-    EventPageSerializer,
-    EventSerializer,
     LogSerializer,
     RunDetailSerializer,
     RunPageSerializer,
@@ -28,7 +26,6 @@ from pipeline_management.choices import RunSource, RunState
 from pipeline_management.models import Run
 from pipeline_management.services import cancellation, logs
 
-EVENT_PAGE = 500
 MISSING = {404: OpenApiResponse(ErrorSerializer, "Unknown, or not yours to see.")}
 
 
@@ -86,32 +83,6 @@ class RunView(ApiView):
     )
     def get(self, request: Request, run_id: uuid.UUID) -> Response:
         return Response(RunDetailSerializer(self.run(run_id), context={"request": request}).data)
-
-
-class RunEventsView(ApiView):
-    """What happened to a run."""
-
-    parameters = {"GET": frozenset({"after"})}
-
-    @extend_schema(
-        operation_id="list_run_events",
-        summary="Show a run's events",
-        parameters=[
-            OpenApiParameter(
-                "after", OpenApiTypes.INT, description="Only events with a higher `seq`."
-            )
-        ],
-        responses={200: EventPageSerializer, 400: ErrorSerializer, **MISSING},
-    )
-    def get(self, request: Request, run_id: uuid.UUID) -> Response:
-        after = self.query.integer("after", 0, 2**31 - 1) or 0
-        rows = list(self.run(run_id).events.filter(seq__gt=after).order_by("seq")[: EVENT_PAGE + 1])
-        shown = rows[:EVENT_PAGE]
-        return Response({
-            "last": shown[-1].seq if shown else after,
-            "more": len(rows) > EVENT_PAGE,
-            "results": EventSerializer(shown, many=True).data,
-        })  # fmt: skip
 
 
 class RunCancelView(ApiView):

@@ -64,5 +64,5 @@ def _hint(run: Run, reports: list[Report]) -> None:
         polling.look_soon(run.account_id)  # the job still has to end
     soon = ends or run.state == RunState.SUBMITTED
     pause = _HURRY if soon else max(_HURRY, run.account.system.poll_interval)
-    if cache.add(f"report-hint:{run.account_id}:{pause}", 1, pause):
+    if cache.add(f"report-hint:{run.account_id}:{soon}", 1, pause):
         dispatch.ring_on_commit(dispatch.POLL, run.account_id)
