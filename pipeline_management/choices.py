@@ -112,6 +112,8 @@ class Attention(models.TextChoices):
     ACCOUNTING_OFF = "ACCOUNTING_OFF", _("The scheduler's accounting does not answer")
     STALE = "STALE", _("The state has not been confirmed for a while")
     CANCEL_FAILING = "CANCEL_FAILING", _("The scheduler does not take the cancellation")
+    HOLD_FAILING = "HOLD_FAILING", _("The scheduler does not take the hold or release")
+    JOBS_LEFT = "JOBS_LEFT", _("Jobs that the run has submitted are still there")
 
 
 class RunSource(models.TextChoices):

@@ -6,9 +6,10 @@ from django.db.models import QuerySet
 
 from accounts.models import Lab
 from accounts.policy import Viewer, is_administrator, scope_of
+from pipeline_management.choices import RunKind
 from pipeline_management.models import Run
 
-__all__ = ["is_administrator", "may_cancel", "may_submit", "submit_labs"]
+__all__ = ["is_administrator", "may_cancel", "may_control", "may_repeat", "may_submit", "submit_labs"]
 
 
 def submit_labs(user: Viewer) -> QuerySet[Lab]:
@@ -23,7 +24,19 @@ def may_submit(user: Viewer) -> bool:
 
 
 def may_cancel(user: Viewer, run: Run) -> bool:
-    """Managers of the run's lab and administrators may cancel any run, submitters their own."""
+    """Whether the person may end the run; see ``may_control``."""
+    return may_control(user, run)
+
+
+def may_repeat(user: Viewer, run: Run) -> bool:
+    """Whoever may submit for the run's lab may submit again what he sees; job scripts only by FirecREST."""
+    scope = scope_of(user)
+    allowed = scope.everything or run.lab_id in scope.submits
+    return run.kind == RunKind.PIPELINE and allowed
+
+
+def may_control(user: Viewer, run: Run) -> bool:
+    """Managers of the run's lab and administrators may cancel, hold and release any run, submitters their own."""
     scope = scope_of(user)
     if scope.everything or run.lab_id in scope.manages:
         return True

@@ -24,6 +24,14 @@ _TITLES = {
     "attention": gettext_lazy("Attention"),
     "late_evidence": gettext_lazy("Evidence arrived after the run had ended"),
     "output_collected": gettext_lazy("Output collected"),
+    "hold_requested": gettext_lazy("Hold requested"),
+    "hold_sent": gettext_lazy("The scheduler took the hold"),
+    "hold_refused": gettext_lazy("The scheduler cannot hold jobs"),
+    "hold_too_late": gettext_lazy("The job started before it could be held"),
+    "release_requested": gettext_lazy("Released"),
+    "release_sent": gettext_lazy("The scheduler took the release"),
+    "release_refused": gettext_lazy("The scheduler cannot release jobs"),
+    "jobs_left": gettext_lazy("Jobs that the run had submitted are still there"),
     "job_lost": gettext_lazy("The scheduler lost the job before it started"),
 }
 _LABELS = {

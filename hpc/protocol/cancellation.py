@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hpc.commands import Command, CommandResult
+from hpc.errors import SchedulerSilent
 from hpc.protocol.scripts import program
 from hpc.schedulers.base import UNIT, Scheduler
 
@@ -69,6 +70,33 @@ def end_runs(scheduler: Scheduler, endings: Iterable[Ending]) -> Command[dict[st
         stdin="".join(map(_line, endings)).encode("utf-8", "surrogateescape"),
         timeout=120.0,
     )
+
+
+class LiveJob(NamedTuple):
+    """A job that has not ended: its id, the directory of the run whose job submitted it, as far as its mark tells
+    ("" otherwise), the directory from which it was submitted, and its name."""
+
+    job_id: str
+    mark: str
+    directory: str
+    name: str
+
+
+def live(scheduler: Scheduler) -> Command[list[LiveJob]]:
+    """Every job of the user that has not ended, by where it comes from. Raises ``SchedulerSilent``."""
+
+    def parse(result: CommandResult) -> list[LiveJob]:
+        if result.exit_code != 0:
+            raise SchedulerSilent(result.error_text or "no answer", result.exit_code)
+        rows = (line.split(UNIT) for line in result.text.splitlines())
+        return [
+            LiveJob(job_id, mark.removesuffix("/.stdin"), directory, name)
+            for job_id, mark, directory, name in (row for row in rows if len(row) == 4)
+        ]
+
+    text = f"{scheduler.find_functions}\ncentro_live"
+    argv = ("/bin/sh", "-c", text, "centro-live")
+    return Command(argv=argv, parse=parse, timeout=120.0, read_only=True)
 
 
 def _line(one: Ending) -> str:

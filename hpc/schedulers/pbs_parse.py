@@ -108,9 +108,9 @@ def _reason(letter: str, comment: str, hold: str) -> str:
     if letter in "RBE":
         return ""
     holders = {"u": "by its user", "o": "by an operator", "s": "by the system"}
-    if letter == "H" and not comment:
+    if letter == "H":
         names = [text for key, text in holders.items() if key in hold]
-        return f"held {' and '.join(names)}" if names else "held"
+        return f"held {' and '.join(names)}" if names else comment[:200] or "held"
     return comment[:200]
 
 

@@ -31,6 +31,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterField(
             model_name='run',
+            name='attention',
+            field=models.CharField(blank=True, choices=[('', ''), ('CLUSTER_DOWN', 'The system does not answer'), ('CREDENTIAL', 'The system refuses the credential'), ('HOSTKEY', 'The system shows an unknown host key'), ('QUOTA', 'No space is left on the system'), ('SUBMIT_UNKNOWN', 'It is not yet known whether the scheduler took the job'), ('NO_SIGN_OF_LIFE', 'The scheduler says running, but the job shows no sign of life'), ('HELD', 'The scheduler will not start the job as it is'), ('ACCOUNTING_OFF', "The scheduler's accounting does not answer"), ('STALE', 'The state has not been confirmed for a while'), ('CANCEL_FAILING', 'The scheduler does not take the cancellation'), ('HOLD_FAILING', 'The scheduler does not take the hold or release'), ('JOBS_LEFT', 'Jobs that the run has submitted are still there')], default='', max_length=32),
+        ),
+        migrations.AlterField(
+            model_name='run',
             name='desired',
             field=models.CharField(choices=[('run', 'Run'), ('hold', 'Hold'), ('cancel', 'Cancel')], default='run', max_length=8),
         ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from functools import partial
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -15,20 +14,17 @@ from django.utils import timezone
 
 from hpc.client import SystemClient
 from hpc.errors import HpcError, SchedulerError
-from hpc.protocol.cancellation import CancelAnswer, End, cancel
+from hpc.protocol.cancellation import CancelAnswer, end_runs
 from pipeline_management.choices import (
     WATCHED_STATES,
     Attention,
     Desired,
-    Reason,
     RunKind,
-    RunState,
 )
-from pipeline_management.errors import NotAllowed
 from pipeline_management.models import Run, SystemAccount
-from pipeline_management.policy import may_cancel
-from pipeline_management.services import audit, dispatch, leases, trouble
+from pipeline_management.services import leases, trouble
 from pipeline_management.services.clients import client_for
+from pipeline_management.services.control import children, wishes
 from pipeline_management.services.polling import request_look
 from pipeline_management.services.transactions import atomically
 from pipeline_management.services.transition import Change, Note, apply
@@ -37,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 FAILING_AFTER = timedelta(minutes=5)
 _AGAIN = timedelta(seconds=15)
-_IDLE_STATES = (RunState.DRAFT, RunState.QUEUED)
 
 
 def request_cancel(*, run: Run, user: User, address: str | None = None) -> Run:
@@ -46,42 +41,7 @@ def request_cancel(*, run: Run, user: User, address: str | None = None) -> Run:
     A run that waits in Centro is cancelled at once; for one that may have a job the request is passed on
     and the state follows when the cluster has confirmed it. Raises ``NotAllowed``.
     """
-    if not may_cancel(user, run):
-        raise NotAllowed(
-            "Only its submitter, managers of its lab and administrators can cancel this run."
-        )
-    atomically(partial(_want, run.pk, user, address))
-    run.refresh_from_db()
-    return run
-
-
-def _want(run_id: UUID, user: User, address: str | None) -> None:
-    run = Run.objects.select_for_update().select_related("account").get(pk=run_id)
-    if RunState(run.state).is_terminal or run.desired == Desired.CANCEL:
-        return
-    now = timezone.now()
-    fields = {
-        "desired": Desired.CANCEL,
-        "cancel_requested_at": now,
-        "cancel_requested_by": user,
-        "next_at": now,
-    }
-    note = Note("cancel_requested", "portal")
-    idle = run.state in _IDLE_STATES and (run.lease_until is None or run.lease_until < now)
-    if idle:
-        reason = {
-            "reason": Reason.CANCELLED_BY_USER,
-            "attention": Attention.NONE,
-            "attention_text": "",
-        }
-        change = Change(run, RunState.CANCELLED, "portal", {}, {**fields, **reason}, [note])
-    else:
-        change = Change(run, fields=fields, notes=[note])
-    apply([change], actor=user.get_username())
-    audit.record(user, "run.cancel", str(run.pk), address=address)
-    if not idle:
-        task = dispatch.CANCEL if run.state in WATCHED_STATES else dispatch.SUBMIT
-        dispatch.ring_on_commit(task, run.account_id)
+    return wishes.request(wishes.Wish.CANCEL, run=run, user=user, address=address)
 
 
 def due_runs(account_id: int) -> QuerySet[Run]:
@@ -122,8 +82,8 @@ def _ask(client: SystemClient, runs: list[Run]) -> dict[str, CancelAnswer]:
     pipelines = [run for run in runs if run.kind == RunKind.PIPELINE]
     answers: dict[str, CancelAnswer] = {}
     if pipelines:
-        jobs = [(str(r.pk), r.key, r.job_id, End.CANCEL, r.directory) for r in pipelines]
-        answers = client.run(cancel(client.scheduler, jobs))
+        endings = children.endings(pipelines, client.scheduler.name)
+        answers = client.run(end_runs(client.scheduler, endings))
     for run in runs:
         if run.kind == RunKind.JOB:
             try:
@@ -141,7 +101,8 @@ def _passed_on(run: Run, answer: CancelAnswer | None) -> Change:
     fields: dict[str, object] = {"tries": tries, **leases.RELEASED}
     notes = []
     if answer is not None and answer.taken:
-        fields["next_at"] = now + _AGAIN * min(tries, 8)
+        gently = children.is_asked_gently(run, now)
+        fields["next_at"] = now + (children.GRACE if gently else _AGAIN * min(tries, 8))
         if run.cancel_sent_at is None:
             fields["cancel_sent_at"] = now
             notes.append(Note("cancel_sent", "submission", {"job_id": run.job_id}))

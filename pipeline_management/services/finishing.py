@@ -17,6 +17,7 @@ from pipeline_management.choices import RunState
 from pipeline_management.models import Run, RunLog, SystemAccount
 from pipeline_management.services import dispatch, leases, trouble
 from pipeline_management.services.clients import client_for
+from pipeline_management.services.control import children
 from pipeline_management.services.logs import path_of, streams_of
 from pipeline_management.services.reports import following
 from pipeline_management.services.transactions import atomically
@@ -36,7 +37,10 @@ def due_runs(account_id: int) -> QuerySet[Run]:
 
 
 def finish_due(account_id: int) -> int:
-    """Finish a batch of runs; returns how many were worked on. Never raises for a failing system."""
+    """Finish a batch of runs; returns how many were ended or put off. Never raises for a failing system.
+
+    A cancelled run ends when nothing that its job has submitted is left in the queue.
+    """
     with leases.holding() as holder:
         take = partial(leases.take_runs, due_runs(account_id), holder, settings.CENTRO_SUBMIT_BATCH)
         runs = atomically(take)
@@ -44,7 +48,9 @@ def finish_due(account_id: int) -> int:
             return 0
         account = SystemAccount.objects.select_related("system", "credential").get(pk=account_id)
         try:
-            collected = _collect(client_for(account), runs)
+            client = client_for(account)
+            runs = children.sweep(client, runs, holder)
+            collected = _collect(client, runs) if runs else []
         except (HpcError, ValueError) as error:
             logger.warning("logs on %s were not collected: %s", account, trouble.describe(error))
             apply([_later(run, error) for run in runs], actor=holder)

@@ -42,8 +42,14 @@ def explain(run: Run) -> str:
     if state is RunState.CANCELLED:
         outside = run.reason == Reason.CANCELLED_OUTSIDE
         return _("Cancelled outside Centro. ") + run.reason_text if outside else _("Cancelled on request.")
+    if run.desired == Desired.CANCEL and state is RunState.FINISHING:
+        return _("The job has ended; what it had submitted is being ended too.")
     if run.desired == Desired.CANCEL and not state.is_terminal:
         return _("Cancelling: waiting for the system to confirm that the job has ended.")
+    if run.desired == Desired.HOLD and run.attention in (Attention.NONE, Attention.HELD):
+        held = _held(run, state)
+        if held:
+            return held
     if run.attention:
         label = str(Attention(run.attention).label)
         text = run.attention_text
@@ -52,6 +58,23 @@ def explain(run: Run) -> str:
         why = reasons.plain(run.queue_reason)
         return _("The job waits in the queue. ") + why if why else _("The job waits in the queue.")
     return str(_STATES[state])
+
+
+def _held(run: Run, state: RunState) -> str:
+    """What became of the wish to hold the run; "" where there is nothing to say."""
+    if state is RunState.QUEUED:
+        return _("On hold: it is handed to the scheduler once somebody releases it.")
+    if state in (RunState.STAGING, RunState.SUBMITTING):
+        return _("On hold: its job is held as soon as the scheduler has it.")
+    if state is RunState.RUNNING:
+        return _("The job is running: it had started before it could be held.")
+    if state is not RunState.SUBMITTED:
+        return ""
+    if run.hold_sent_at is None:
+        return _("The scheduler is being asked to hold the job.")
+    if reasons.is_held(run.queue_reason):
+        return _("On hold: the scheduler keeps the job from starting until somebody releases it.")
+    return _("On hold: the scheduler has taken the request.")
 
 
 def _failure(run: Run) -> str:

@@ -83,6 +83,9 @@ def _begin(account_id: int, holder: str) -> list[Run]:
     for run in runs:
         if run.state != RunState.QUEUED:
             continue
+        if run.desired == Desired.HOLD:  # held while it was on its way here: due at no time
+            changes.append(Change(run, fields={"next_at": None, **leases.RELEASED}, fenced=True))
+            continue
         if run.desired == Desired.CANCEL:
             data = {"reason": Reason.CANCELLED_BY_USER}
             changes.append(
@@ -100,7 +103,7 @@ def _begin(account_id: int, holder: str) -> list[Run]:
     Attempt.objects.bulk_create(attempts, ignore_conflicts=True)
     kept = []
     for run in runs:
-        if run.pk in changed and run.desired == Desired.CANCEL:
+        if run.pk in changed and run.state == RunState.QUEUED and run.desired != Desired.RUN:
             continue
         if run.pk in changed:
             run.state = RunState.SUBMITTING
@@ -185,7 +188,7 @@ def _settle(run: Run, answer: SubmitAnswer, client: SystemClient) -> Change:
 
 
 def _submitted(run: Run, answer: SubmitAnswer) -> Change:
-    cancel_now = timezone.now() if run.desired == Desired.CANCEL else None
+    pass_on = timezone.now() if run.desired != Desired.RUN else None
     return Change(
         run,
         RunState.SUBMITTED,
@@ -196,7 +199,7 @@ def _submitted(run: Run, answer: SubmitAnswer) -> Change:
             "submitted_at": datetime.fromtimestamp(answer.submitted, UTC),
             "confirmed_at": timezone.now(),
             "confirmed_source": Confirmation.SUBMISSION,
-            "next_at": cancel_now,
+            "next_at": pass_on,
             "queue_state": "",
             "queue_reason": "",
             "misses": 0,
@@ -279,7 +282,7 @@ def _ring(account: SystemAccount, changes: list[Change]) -> None:
     submitted = [change for change in changes if change.to is RunState.SUBMITTED]
     if submitted:
         polling.look_soon(account.pk)
-    if any(change.run.desired == Desired.CANCEL for change in submitted):
+    if any(change.run.desired != Desired.RUN for change in submitted):
         dispatch.ring(dispatch.CANCEL, account.pk)
     if due_runs(account.pk).exists():
         dispatch.ring(dispatch.SUBMIT, account.pk)

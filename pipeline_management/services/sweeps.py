@@ -25,6 +25,7 @@ from pipeline_management.choices import (
 from pipeline_management.models import Run, SystemAccount
 from pipeline_management.services import api_tasks, dispatch, leases, native_lookup, trouble
 from pipeline_management.services.clients import client_for
+from pipeline_management.services.control import children, holding
 from pipeline_management.services.history import first_fault
 from pipeline_management.services.notifications import outbox
 from pipeline_management.services.transition import Change, Note, apply
@@ -74,12 +75,10 @@ def sweep_finish() -> None:
 
 
 def sweep_cancel() -> None:
-    """Ring for cancellations that are to be passed on, for the first time or again."""
+    """Ring for cancellations, holds and releases that are to be passed on, for the first time or again."""
     due = Q(next_at__isnull=True) | Q(next_at__lte=Now())
-    _ring_for(
-        dispatch.CANCEL,
-        Run.objects.filter(due, state__in=WATCHED_STATES, desired=Desired.CANCEL),
-    )
+    cancelled = due & Q(state__in=WATCHED_STATES, desired=Desired.CANCEL)
+    _ring_for(dispatch.CANCEL, Run.objects.filter(cancelled | holding.due()))
 
 
 def sweep_poll() -> None:
@@ -135,7 +134,8 @@ def _idle_accounts() -> list[int]:
 
 
 def sweep_orphans() -> None:
-    """Find jobs under our names that no open run stands behind, and end them."""
+    """Find jobs under our names that no open run stands behind, and end them; and jobs that runs have left
+    behind."""
     _once("sweep:orphans", _orphans)
 
 
@@ -151,6 +151,7 @@ def _orphans() -> None:
             orphans = _orphaned(jobs)
             if orphans:
                 client.run(cancel(client.scheduler, orphans))
+            children.note_leftovers(client, account.pk)
         except (HpcError, ValueError) as error:
             logger.warning("orphans on %s: %s", account, trouble.describe(error))
 

@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hpc.jobs import JobInfo
-from pipeline_management.choices import Attention, Confirmation, Reason, RunKind, RunState
+from pipeline_management.choices import (
+    Attention,
+    Confirmation,
+    Desired,
+    Reason,
+    RunKind,
+    RunState,
+)
 from pipeline_management.models import Run
 from pipeline_management.services import leases, reasons
 from pipeline_management.services.evidence import Judgement, Sighting, Verdict
@@ -34,6 +41,7 @@ def lost(run: Run, judgement: Judgement, now: datetime, settle: timedelta) -> Ch
     number = run.lost_attempts + 1
     data = {"job_id": run.job_id, "why": judgement.text, "lost": number}
     fields: dict[str, Any] = {"lost_attempts": number, "queue_state": "", "queue_reason": "", **_CALM}
+    fields["hold_sent_at"] = None
     if number >= MAX_LOST:
         text = f"The scheduler lost the job {number} times before it started: {judgement.text}."
         return Change(
@@ -52,7 +60,8 @@ def _keep(run: Run, _: Judgement, sighting: Sighting, now: datetime) -> Change:
 def _waiting(run: Run, judgement: Judgement, sighting: Sighting, now: datetime) -> Change:
     listed = sighting.listed
     fields = _seen(run, listed) | _calmed(run)
-    stuck = listed is not None and reasons.is_stuck(listed.reason)
+    wanted = run.desired == Desired.HOLD and listed is not None and reasons.is_held(listed.reason)
+    stuck = listed is not None and not wanted and reasons.is_stuck(listed.reason)
     if stuck and listed is not None and run.attention in ("", Attention.HELD):
         text = reasons.plain(listed.reason)
         if run.attention_text != text:
@@ -69,7 +78,8 @@ def _running(run: Run, judgement: Judgement, sighting: Sighting, now: datetime) 
     fields |= _unflagged() | _started(run, sighting)
     fields |= {"confirmed_at": now, "confirmed_source": judgement.source}
     data = {"job_id": run.job_id, "node": fields.get("nodes", "")}
-    return Change(run, RunState.RUNNING, judgement.source, data, fields)
+    late = [Note("hold_too_late", judgement.source)] if run.desired == Desired.HOLD else []
+    return Change(run, RunState.RUNNING, judgement.source, data, fields, late)
 
 
 def _suspect(run: Run, judgement: Judgement, sighting: Sighting, now: datetime) -> Change:
@@ -89,6 +99,7 @@ def _suspect(run: Run, judgement: Judgement, sighting: Sighting, now: datetime) 
 def _adopt(run: Run, judgement: Judgement, sighting: Sighting, now: datetime) -> Change:
     data = {"from": run.job_id, "to": judgement.job_id}
     fields = {"job_id": judgement.job_id, "queue_state": "", "queue_reason": "", **_CALM}
+    fields["hold_sent_at"] = None
     return Change(run, fields=fields, notes=[Note("adopted", Confirmation.MARKER, data)])
 
 

@@ -8,6 +8,7 @@ from pipeline_management.services import (
     polling,
     submission,
 )
+from pipeline_management.services.control import holding
 from pipeline_management.tasks.guard import task
 
 
@@ -34,3 +35,4 @@ def finish_due(account_id: int) -> None:
 def cancel_due(account_id: int) -> None:
     dispatch.heard(dispatch.CANCEL, account_id)
     cancellation.cancel_due(account_id)
+    holding.hold_due(account_id)

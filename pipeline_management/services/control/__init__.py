@@ -1,0 +1,1 @@
+"""What people want of their runs: holding, releasing, cancelling, running again."""
