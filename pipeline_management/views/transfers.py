@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from csp.constants import SELF
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponseBase, HttpResponseRedirect
@@ -16,6 +17,7 @@ from pipeline_management.models import Transfer
 from pipeline_management.models.transfer import TransferState
 from pipeline_management.services import system_access, transfer_intake
 from pipeline_management.services.transfers import requests
+from pipeline_management.services.transfers.area import area
 from pipeline_management.views.access import PageRequest, page
 from pipeline_management.views.live import fragment, marked
 from pipeline_management.views.transfer_rows import row
@@ -63,7 +65,11 @@ def _whole(
         "fault": fault,
         "live_html": text,
     }
-    return render(request, "transfers/list.html", context, status=400 if fault else 200)
+    answer = render(request, "transfers/list.html", context, status=400 if fault else 200)
+    # Files go from this page straight to the store, which may be another host.
+    allowed = {"connect-src": [SELF, *area().origins]}
+    answer._csp_update = allowed  # type: ignore[attr-defined]  # read by django-csp's middleware
+    return answer
 
 
 def _list(request: PageRequest) -> dict[str, Any]:
