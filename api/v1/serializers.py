@@ -214,20 +214,6 @@ class DryRunSerializer(ReadOnly):
     warnings = serializers.ListField(child=serializers.DictField())
 
 
-class LogSerializer(ReadOnly):
-    """Part of an output stream. ``text`` shows bytes that are not UTF-8 as U+FFFD; offsets count bytes."""
-
-    stream = serializers.CharField()
-    text = serializers.CharField(trim_whitespace=False)
-    offset = serializers.IntegerField()
-    next_offset = serializers.IntegerField()
-    size = serializers.IntegerField()
-    complete = serializers.BooleanField(help_text="The run is over and this reaches the end.")
-    source = serializers.ChoiceField(choices=LOG_SOURCES)  # type: ignore[assignment]  # a field's name; the metaclass takes it out
-    at = serializers.DateTimeField()
-    note = serializers.CharField()
-
-
 class ProblemSerializer(ReadOnly):
     """One thing that is wrong."""
 

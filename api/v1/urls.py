@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from api.v1.views import catalogue, events, people, root, runs, submission, transfers
+from api.v1.views import catalogue, events, logs, people, root, runs, submission, transfers
 
 urlpatterns = [
     path("", root.IndexView.as_view(), name="api-index"),
@@ -12,7 +12,20 @@ urlpatterns = [
     path("runs/<uuid:run_id>/events/", events.RunEventsView.as_view(), name="api-run-events"),
     path("runs/<uuid:run_id>/tasks/", events.RunTasksView.as_view(), name="api-run-tasks"),
     path("runs/<uuid:run_id>/cancel/", runs.RunCancelView.as_view(), name="api-run-cancel"),
-    path("runs/<uuid:run_id>/log/", runs.RunLogView.as_view(), name="api-run-log"),
+    path("runs/<uuid:run_id>/log/", logs.RunLogView.as_view(), name="api-run-log"),
+    path(
+        "runs/<uuid:run_id>/log/search/",
+        logs.RunLogSearchView.as_view(),
+        name="api-run-log-search",
+    ),
+    path(
+        "runs/<uuid:run_id>/log/lines/", logs.RunLogLinesView.as_view(), name="api-run-log-lines"
+    ),
+    path(
+        "runs/<uuid:run_id>/log/download/",
+        logs.RunLogDownloadView.as_view(),
+        name="api-run-log-download",
+    ),
     path("pipelines/", catalogue.PipelineListView.as_view(), name="api-pipelines"),
     path("pipelines/<str:name>/", catalogue.PipelineView.as_view(), name="api-pipeline"),
     path(

@@ -12,7 +12,7 @@ from hpc.files.ranges import read_range
 from pipeline_management.models import Run
 from pipeline_management.services import log_errors
 from pipeline_management.services.clients import client_for
-from pipeline_management.services.logs import path_of
+from pipeline_management.services.logs import path_now
 
 PIECE = MIB
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -30,7 +30,7 @@ class LogFile:
 def log_file(run: Run, stream: str) -> LogFile:
     """Raises ``Missing`` and ``Unavailable`` where it cannot be read now, ``ValueError`` for an unknown stream."""
     with log_errors.translated():
-        path = path_of(run, stream)
+        path = path_now(run, stream)
         size = client_for(run.account).run(read_range(path, 0, 0)).size
     title = re.sub(r"[^\w.-]+", "_", run.name or str(run.pk)[:8]).strip("._")[:80] or "run"
     return LogFile(f"{title}-{stream.replace(':', '-')}.log", path, size)

@@ -19,7 +19,7 @@ from pipeline_management.models import Run, SystemAccount
 from pipeline_management.services import log_errors
 from pipeline_management.services.clients import client_for
 from pipeline_management.services.coalescing import Coalesced
-from pipeline_management.services.logs import path_of
+from pipeline_management.services.logs import path_now
 
 BLOCK = 4 * MIB
 STEP = 64 * MIB
@@ -42,7 +42,8 @@ class Place:
     complete: bool
 
 
-_answers: Coalesced[Place] = Coalesced(1.0)
+_answers: Coalesced[Place] = Coalesced(0.0)
+"""Only those who ask at the same moment share: the next question counts on."""
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ def line_at(run: Run, stream: str, offset: int) -> Place:
     Raises ``Missing`` and ``Unavailable`` for a stream that cannot be read now, ``ValueError`` for an unknown one.
     """
     with log_errors.translated():
-        path = path_of(run, stream)
+        path = path_now(run, stream)
         key = ("at", run.account_id, path, offset)
         return _answers.get(key, lambda: _line_at(run.account, path, offset))
 
@@ -81,7 +82,7 @@ def line_at(run: Run, stream: str, offset: int) -> Place:
 def place_of(run: Run, stream: str, line: int) -> Place:
     """Where the line number ``line`` begins, counted from 1; the errors of ``line_at``."""
     with log_errors.translated():
-        path = path_of(run, stream)
+        path = path_now(run, stream)
         key = ("of", run.account_id, path, line)
         return _answers.get(key, lambda: _place_of(run.account, path, line))
 

@@ -15,7 +15,7 @@ from pipeline_management.services import log_errors
 from pipeline_management.services.clients import client_for
 from pipeline_management.services.coalescing import Coalesced
 from pipeline_management.services.log_text import readable
-from pipeline_management.services.logs import path_of
+from pipeline_management.services.logs import path_now
 
 STEP = 64 * MIB
 """Bytes that one question searches at most."""
@@ -88,14 +88,14 @@ def _search(
 ) -> Hits:
     with log_errors.translated():
         try:
-            path = path_of(run, stream)
+            path = path_now(run, stream)
             command = search_lines(
                 path, patterns, start, STEP, regex=regex, ignore_case=ignore_case, most=most
             )
             key = (run.account_id, path, patterns, start, regex, ignore_case, most)
             found = _answers.get(key, lambda: client_for(run.account).run(command))
         except FileMissing:
-            if run.job_id and not run.state_enum.is_terminal:  # nothing was written yet
+            if not run.state_enum.is_terminal:  # nothing was written yet
                 return Hits((), start, start, 0, complete=True)
             raise
     hits = tuple(Hit(match.offset, readable(match.text)) for match in found.found)

@@ -92,6 +92,14 @@ def path_of(run: Run, stream: str) -> str:
     return path
 
 
+def path_now(run: Run, stream: str) -> str:
+    """``path_of``, and ``FileMissing`` for a run that has no job yet, without asking the system."""
+    path = path_of(run, stream)
+    if not run.job_id or RunState(run.state) in _BEFORE_A_JOB:
+        raise FileMissing(path, "the run has no job yet")
+    return path
+
+
 def _named_path(run: Run, stream: str) -> str:
     if run.kind == RunKind.JOB or stream == RUNNER:
         if stream not in streams_of(run):
@@ -140,6 +148,8 @@ def read_log(
     found = _fetch(run, stream, start - look, limit + look)
     if found.source == "none":
         return found
+    if before is not None:  # a kept tail that begins later would give more
+        found = replace(found, data=found.data[: max(0, before - found.offset)])
     snap = lines == "whole" or start < 0
     piece = _aligned(found, start, snap=snap, exact=before is not None)
     over = RunState(run.state).is_terminal
@@ -156,7 +166,7 @@ def read_log(
 def _aligned(found: LogSlice, start: int, *, snap: bool, exact: bool) -> log_text.Piece:
     """Whole lines of what was read with a look back of one byte; ``exact``: its end is a border already."""
     data, offset = found.data, found.offset
-    if offset == 0:
+    if offset == 0 and start <= 0:
         piece = log_text.begin_at_line(data, 0, look_back=False, snap=snap)
     elif start < 0 or offset == start - 1:
         piece = log_text.begin_at_line(data, offset + 1, look_back=True, snap=snap)
