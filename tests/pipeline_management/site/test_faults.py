@@ -191,9 +191,19 @@ BROKEN: list[tuple[Change, str, str]] = [
     ),
     (setting("pipelines.0.version", "latest"), "pipelines[0]", "has a meaning of its own"),
     (
-        setting("pipelines.0.engine", "snakemake"),
+        setting("pipelines.0.engine", "nextflow"),
         "pipelines[0].engine",
-        "'shell', found 'snakemake'",
+        "'jetstream' or 'snakemake', found 'nextflow'",
+    ),
+    (
+        setting("pipelines.0.engine", "snakemake"),
+        "pipelines[0]",
+        "the engine snakemake makes the job script: remove script",
+    ),
+    (
+        setting("pipelines.0.engine_options", {"mode": "job"}),
+        "pipelines[0].engine_options.mode",
+        "mode is not a known key",
     ),
     (
         setting("pipelines.0.systems", ["cloud"]),
