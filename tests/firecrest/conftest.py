@@ -48,6 +48,18 @@ def folder(portal: Portal) -> Iterator[Path]:
         yield path
 
 
+@pytest.fixture(scope="session")
+def s3_settings(lab: Lab) -> dict[str, Any]:
+    """The staging settings for the lab's S3 server, which starts for the first test that asks."""
+    from tests.lab.s3 import ACCESS_KEY, SECRET_KEY
+
+    lab.s3.start()
+    return {
+        "kind": "s3", "endpoint": lab.s3.url, "bucket": "firecrest",
+        "access_key": ACCESS_KEY, "secret_key": SECRET_KEY, "path": None,
+    }  # fmt: skip
+
+
 @pytest.fixture
 def desk(lab: Lab, db: None) -> Iterator[Desk]:
     """The API in this process; see tests/firecrest/desk.py."""
