@@ -5,7 +5,7 @@ request; here one thread answers one request from its first to its last byte, as
 database connection. The event loop only reads small bodies and hands over. An answer that is known as a whole is
 sent by the thread itself: Granian's ``send`` may be called from any thread and acts when called.
 
-What it adds for views: ``environ["centro.websockets"]`` is true, because this server also takes websockets.
+What it adds for views: ``environ["CENTRO_WEBSOCKETS"]`` is true, because this server also takes websockets.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _CONSTANT: Environ = {
     "wsgi.multithread": True,
     "wsgi.multiprocess": True,
     "wsgi.run_once": False,
-    "centro.websockets": True,
+    "CENTRO_WEBSOCKETS": True,
 }
 
 
@@ -125,12 +125,6 @@ class Bridge:
         self._loop = asyncio.get_running_loop()
         for number in range(self.threads):
             threading.Thread(target=self._serve, name=f"http-{number}", daemon=True).start()
-
-    async def finish(self, seconds: float) -> None:
-        """Wait until the requests under way are answered, at most so long."""
-        deadline = self._loop.time() + seconds
-        while self._in_flight and self._loop.time() < deadline:
-            await asyncio.sleep(TIDY_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         environ = environ_of(scope)

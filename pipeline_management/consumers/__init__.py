@@ -1,0 +1,1 @@
+"""Websockets: what happens to runs, told to whoever watches, as it happens."""
