@@ -157,9 +157,12 @@ class ReadAnswer:
             raise ValueError("read before the request was made")
         try:
             # read1 gives what is there, so that a slow store does not hold up what has come
-            return self._answer.read1(size) if size >= 0 else self._answer.read()
+            data = self._answer.read1(size) if size >= 0 else self._answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise StoreUnreachable(f"The store broke off: {error}") from error
+        if not data and size and self._answer.length:  # read1 is silent about a broken connection
+            raise StoreUnreachable("The store broke off in the middle of the object.")
+        return data
 
     def __exit__(
         self,

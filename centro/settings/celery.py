@@ -39,7 +39,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "max_retries": 0,
 }
 
-_QUEUES = ("submit", "poll", "control")
+_QUEUES = ("submit", "poll", "control", "transfer")
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in _QUEUES}
@@ -61,9 +61,11 @@ CELERY_BEAT_SCHEDULE = {
         "sweep_submit": timedelta(seconds=5),
         "sweep_finish": timedelta(seconds=5),
         "sweep_cancel": timedelta(seconds=5),
+        "sweep_transfers": timedelta(seconds=1),
         "sweep_notify": timedelta(seconds=10),
         "sweep_stale": timedelta(seconds=30),
         "sweep_digests": timedelta(minutes=1),
+        "sweep_staging": timedelta(minutes=5),
         "sweep_orphans": timedelta(minutes=10),
         "sweep_audit": timedelta(days=1),
         "sweep_retention": timedelta(days=1),

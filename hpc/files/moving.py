@@ -66,15 +66,13 @@ _PULL = (
     'case $r in *dd=*) exit 1;; *curl=0*) ;; *) printf "%s\\n" "${r%curl=*}" >&2; '
     f"exit {STORE_FAILED};; esac; {_GROWN}"
 )
-# Lines "number offset-in-MiB blocks bytes link"; each part is read twice, once for its MD5, at the same time.
+# Lines "offset-in-MiB blocks bytes link"
 _PUSH = (
-    "while read -r k o c n u; do "
-    'cut() { dd if="$1" bs=1M skip="$o" count="$c" status=none | head -c "$n"; }; '
-    '{ m=$(cut "$1" | md5sum) && printf "M %s %s\\n" "$k" "${m%% *}"; } & '
-    'r=$( { cut "$1" | curl -q --config /dev/fd/3 2>&1; } 3<<END\n'
+    'while read -r o c n u; do r=$( { dd if="$1" bs=1M skip="$o" count="$c" status=none | head -c "$n" '
+    "| curl -q --config /dev/fd/3 2>&1; } 3<<END\n"
     'url = "$u"\nupload-file = "-"\nheader = "Transfer-Encoding:"\nheader = "Content-Length: $n"\n'
     'header = "Expect:"\noutput = "/dev/null"\n%s\nEND\n'
-    f') || {{ wait; printf "%s\\n" "$r" >&2; exit {STORE_FAILED}; }}; wait; done'
+    f') || {{ printf "%s\\n" "$r" >&2; exit {STORE_FAILED}; }}; done'
 )
 _CURL = "fail\nsilent\nshow-error\nconnect-timeout = 20\nspeed-limit = 1024\nspeed-time = 60"
 # $2 the size of parts in MiB of which each MD5 is wanted, 0 for that of the whole, "" for none
@@ -100,9 +98,8 @@ class StoreUnanswered(HpcError):
 
 @dataclass(frozen=True, slots=True)
 class PartToSend:
-    """Part ``number`` of an outgoing file: ``size`` bytes from ``offset`` on, and the link it goes to."""
+    """``size`` bytes of an outgoing file from ``offset`` on, and the link they go to."""
 
-    number: int
     offset: int
     size: int
     url: str = field(repr=False)
@@ -154,22 +151,22 @@ def pull(part: str, offset: int, size: int, url: str) -> Command[None]:
     return Command(argv, parse, config.encode(), None, C_LOCALE, stream_seconds(size) + 2)
 
 
-def push(path: str, parts: Sequence[PartToSend]) -> Command[dict[int, str]]:
-    """Let the system send parts of a file to their links; the MD5 of each part by its number.
+def push(path: str, parts: Sequence[PartToSend]) -> Command[None]:
+    """Let the system send parts of a file to their links.
 
     The command raises ``StoreUnanswered``, ``FileMissing``, ``FileForbidden``.
     """
     total = sum(part.size for part in parts)
     lines = [
-        f"{p.number} {_mebi(p.offset)} {-(-p.size // MIB)} {p.size} {_quoted(p.url)}" for p in parts
+        f"{_mebi(part.offset)} {-(-part.size // MIB)} {part.size} {_quoted(part.url)}"
+        for part in parts
     ]
 
-    def parse(result: CommandResult) -> dict[int, str]:
+    def parse(result: CommandResult) -> None:
         _heed_store(result)
-        if result.error_text:
+        accept(path, result)
+        if result.error_text:  # of dd, whose end a pipe does not tell
             raise refusal(path, result)
-        words = [line.split() for line in accept(path, result).text.splitlines()]
-        return {int(word[1]): word[2] for word in words if len(word) == 3 and word[0] == "M"}
 
     argv = _limited(
         script("push", _PUSH.replace("%s\nEND", f"{_CURL}\nEND"), (far_path(path),)), total

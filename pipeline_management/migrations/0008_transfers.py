@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('route', models.CharField(blank=True, choices=[('', ''), ('direct', 'The system itself'), ('through', 'Through Centro')], default='', max_length=8)),
                 ('state', models.CharField(choices=[('awaiting', 'Waiting for the file'), ('queued', 'Queued'), ('moving', 'Moving'), ('checking', 'Checking'), ('done', 'Done'), ('ready', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('expired', 'Expired'), ('invalid', 'Taken back')], max_length=12)),
                 ('bytes_done', models.PositiveBigIntegerField(default=0)),
+                ('confirmed', models.PositiveBigIntegerField(default=0)),
                 ('rate', models.FloatField(default=0.0)),
                 ('error', models.CharField(blank=True, max_length=1000)),
                 ('tries', models.PositiveIntegerField(default=0)),

@@ -104,6 +104,8 @@ class Transfer(models.Model):
 
     state = models.CharField(max_length=12, choices=TransferState.choices)
     bytes_done = models.PositiveBigIntegerField(default=0)
+    confirmed = models.PositiveBigIntegerField(default=0)
+    """How far the temporary file is known to be right, in bytes: there a later try goes on."""
     rate = models.FloatField(default=0.0)
     error = models.CharField(max_length=1000, blank=True)
     """Why it failed, or what the last try met, as a sentence; in the system's words where it spoke."""

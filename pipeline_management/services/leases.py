@@ -21,7 +21,7 @@ from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from pipeline_management.models import Heartbeat, Run, SystemAccount
+from pipeline_management.models import Heartbeat, Run, SystemAccount, Transfer
 
 logger = logging.getLogger(__name__)
 
@@ -139,5 +139,8 @@ def renew(holders: list[str]) -> None:
     Run.objects.filter(lease_holder__in=holders, lease_until__gt=Now()).update(lease_until=until)
     SystemAccount.objects.filter(poll_holder__in=holders, poll_lease_until__gt=Now()).update(
         poll_lease_until=until
+    )
+    Transfer.objects.filter(lease_holder__in=holders, lease_until__gt=Now()).update(
+        lease_until=until
     )
     Heartbeat.objects.filter(holder__in=holders, lease_until__gt=Now()).update(lease_until=until)

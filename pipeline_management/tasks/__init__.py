@@ -12,6 +12,7 @@ from pipeline_management.tasks.sweeps import (
     sweep_stale,
     sweep_submit,
 )
+from pipeline_management.tasks.transfers import sweep_staging, sweep_transfers, transfer_due
 
 __all__ = [
     "cancel_due",
@@ -27,6 +28,9 @@ __all__ = [
     "sweep_orphans",
     "sweep_poll",
     "sweep_retention",
+    "sweep_staging",
     "sweep_stale",
     "sweep_submit",
+    "sweep_transfers",
+    "transfer_due",
 ]

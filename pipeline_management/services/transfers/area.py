@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from django.conf import settings
 
@@ -14,6 +16,9 @@ from pipeline_management.errors import Unavailable
 from staging.base import MIB, StagingArea
 from staging.errors import StagingError
 from staging.local import LocalArea
+
+logger = logging.getLogger(__name__)
+_ready: WeakSet[StagingArea] = WeakSet()
 
 PREFIX = "staging"
 """The path below which Centro serves the local area."""
@@ -49,14 +54,24 @@ def _area(items: tuple[tuple[str, Any], ...], secret: str, public: str) -> Stagi
             )
         )
     inside = values["system_endpoint"] or public
-    made = LocalArea(Path(values["path"]), secret, f"{public}/{PREFIX}", f"{inside}/{PREFIX}")
-    made.prepare()
-    return made
+    return LocalArea(Path(values["path"]), secret, f"{public}/{PREFIX}", f"{inside}/{PREFIX}")
+
+
+def prepared_area() -> StagingArea:
+    """The same, once per process after it has been made ready for use. Raises ``StagingError``."""
+    found = area()
+    if found not in _ready:
+        for fault in found.prepare():
+            logger.warning("%s", fault)
+        _ready.add(found)
+    return found
 
 
 def local_area() -> LocalArea | None:
     """The area if Centro itself serves it."""
-    found = area()
+    if settings.CENTRO_STAGING["kind"] != "local":
+        return None
+    found = prepared_area()
     return found if isinstance(found, LocalArea) else None
 
 

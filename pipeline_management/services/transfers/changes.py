@@ -82,6 +82,8 @@ def note(transfer: Transfer, **fields: Any) -> bool:
     """Write progress of a transfer that this worker holds; False if it does not hold it any more, or if it has
     been cancelled."""
     rows = Transfer.objects.filter(pk=transfer.pk, fence=transfer.fence, state=transfer.state)
+    if not fields:
+        return rows.exists()
     done = bool(atomically(lambda: rows.update(**fields)))
     if done:
         for name, value in fields.items():

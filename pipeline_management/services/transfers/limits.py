@@ -24,11 +24,15 @@ def check(user: User, size: int | None) -> int:
 
 def check_size(size: int) -> int:
     """The limit in bytes. Raises ``TooLarge``."""
+    if reason := too_large(size):
+        raise TooLarge([Problem("too_large", reason)])
+    return largest()
+
+
+def too_large(size: int) -> str:
+    """Why a file of so many bytes cannot be taken, "" if it can."""
     limit = largest()
-    if size > limit:
-        text = f"The file has {size} bytes; transfers take at most {limit}."
-        raise TooLarge([Problem("too_large", text)])
-    return limit
+    return f"The file has {size} bytes; transfers take at most {limit}." if size > limit else ""
 
 
 def form_limit(size: int) -> int:

@@ -26,7 +26,12 @@ from pipeline_management.services import api_tasks, audit, dispatch
 from pipeline_management.services.clients import client_for, limits_of
 from pipeline_management.services.file_audit import printable
 from pipeline_management.services.transfers import limits
-from pipeline_management.services.transfers.area import area, link_seconds, store_answers
+from pipeline_management.services.transfers.area import (
+    area,
+    link_seconds,
+    prepared_area,
+    store_answers,
+)
 from pipeline_management.services.transfers.changes import change, task_status
 from pipeline_management.transfer_states import OPEN, is_legal
 from staging.base import key_for, part_size_for
@@ -73,13 +78,14 @@ def request_upload(
     transfer.source_name, transfer.manner = printable(source), manner
     transfer.declared_sha256 = sha256.lower()
     with store_answers():
+        store = prepared_area()
         if manner == Manner.PARTS and size is not None:
             transfer.limit, transfer.size = size, size
             transfer.part_size = part_size_for(size)
-            transfer.upload_id = area().begin_parts(transfer.key, transfer.part_size)
+            transfer.upload_id = store.begin_parts(transfer.key, transfer.part_size)
         else:
             transfer.limit = limits.form_limit(limit if size is None else size)
-            form = area().upload_form(transfer.key, transfer.limit, link_seconds())
+            form = store.upload_form(transfer.key, transfer.limit, link_seconds())
             transfer.form = {"method": form.method, "url": form.url, "fields": dict(form.fields)}
     transfer.next_at = timezone.now() + timedelta(seconds=1)
     return _begin(transfer, with_task, address)
