@@ -144,10 +144,11 @@ def empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
         from django.core.cache import cache
 
         from accounts import remembered
-        from pipeline_management.services import validation
+        from pipeline_management.services import long_answers, validation
 
         cache.clear()
         remembered.forget()
+        long_answers.forget()
         # found by the digest of a version's content, which tests make up
         validation._cache.clear()
 

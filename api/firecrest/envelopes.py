@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from api.firecrest import external
+from pipeline_management.services import long_answers
 
 
 def output(value: Any = "", description: str = "Success", status: int = 200) -> JsonResponse:
@@ -64,6 +65,19 @@ def task_object(task: Any, request: Request) -> dict[str, Any]:
         "data": task.data if transfer is None else external.data_of(transfer, task),
         "task_url": task_url(task.id, request),
     }
+
+
+def task_json(task: Any, request: Request) -> str:
+    """``task_object`` as JSON; a long answer is put in as the text that it is stored as."""
+    if task.answer_id is None:
+        return long_answers.as_json(task_object(task, request))
+    head = long_answers.as_json(task_object(task, request) | {"data": None})
+    return head.replace('"data": null', f'"data": {long_answers.text_of(task.answer_id)}', 1)
+
+
+def json_text(text: str) -> HttpResponse:
+    """An answer whose JSON is written already."""
+    return HttpResponse(text, content_type="application/json")
 
 
 def stamp(moment: datetime) -> str:

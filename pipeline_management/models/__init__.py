@@ -1,4 +1,4 @@
-from pipeline_management.models.api_task import ApiTask
+from pipeline_management.models.api_task import ApiTask, SharedAnswer
 from pipeline_management.models.event import AuditEvent, Heartbeat, RunEvent
 from pipeline_management.models.notification import Delivery, MailPreference, RunEnding, Webhook
 from pipeline_management.models.pipeline import Pipeline, PipelineSystem, PipelineVersion
@@ -22,6 +22,7 @@ __all__ = [
     "RunEvent",
     "RunLog",
     "RunTask",
+    "SharedAnswer",
     "StoreRoute",
     "System",
     "SystemAccount",

@@ -16,11 +16,23 @@ def _new_id() -> str:
     return uuid.uuid4().hex
 
 
+class SharedAnswer(models.Model):
+    """A long answer as JSON, by the SHA-256 of that text; ``used_at`` is when a task last got it (aware UTC)."""
+
+    digest = models.CharField(primary_key=True, max_length=64, editable=False)
+    text = models.TextField()
+    used_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
 class ApiTask(models.Model):
     """One request whose answer is fetched later, by its id of 32 hexadecimal digits.
 
     ``status`` is a code of FirecREST v1 (section "status codes" of its interface), kept as the text that
-    clients compare. ``data`` is any JSON: the answer, or the reason of a failure. ``run`` is the run that a
+    clients compare. ``data`` is any JSON: the answer, or the reason of a failure; a long answer is in
+    ``answer`` instead. ``run`` is the run that a
     submission made; its end brings the task to an end as well. Times are aware UTC.
     """
 
@@ -32,6 +44,9 @@ class ApiTask(models.Model):
     service = models.CharField(max_length=16, choices=TaskService.choices)
     status = models.CharField(max_length=3, choices=TaskStatus.choices, default=TaskStatus.QUEUED)
     data = models.JSONField(default=str, blank=True, null=True)
+    answer = models.ForeignKey(
+        SharedAnswer, on_delete=models.PROTECT, null=True, blank=True, related_name="api_tasks"
+    )
     run = models.ForeignKey(
         Run, on_delete=models.SET_NULL, null=True, blank=True, related_name="api_tasks"
     )

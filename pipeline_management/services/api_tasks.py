@@ -19,6 +19,7 @@ from hpc.errors import HpcError
 from pipeline_management.choices import TaskService, TaskStatus
 from pipeline_management.models import ApiTask, Run, System
 from pipeline_management.models.api_task import OPEN_STATUSES
+from pipeline_management.services import long_answers
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -59,7 +60,8 @@ def create(
 ) -> ApiTask:
     """A new task, in the caller's transaction if there is one, else committed before this returns.
 
-    Without ``data`` it says what its status means. ``status`` is a code of ``TaskStatus``.
+    Without ``data`` it says what its status means; ``data`` may be ``long_answers.Stored``. ``status`` is a
+    code of ``TaskStatus``.
     """
     now = timezone.now()
     kind = TaskService(service)
@@ -69,10 +71,10 @@ def create(
         system=system,
         service=kind,
         status=status,
-        data=_said(status, data),
         run=run,
         updated_at=now,
         expires_at=now + KEPT[kind],
+        **_said(status, data),
     )
 
 
@@ -81,17 +83,18 @@ def finish(task: ApiTask, status: str, data: object = None) -> bool:
     now = timezone.now()
     told = _said(status, data)
     done = ApiTask.objects.filter(pk=task.pk, status__in=_OPEN).update(
-        status=status, data=told, updated_at=now
+        status=status, updated_at=now, **told
     )
     if done:
-        task.status, task.data, task.updated_at = TaskStatus(status), told, now
+        task.status, task.updated_at = TaskStatus(status), now
+        task.data, task.answer_id = told["data"], told["answer_id"]
     return bool(done)
 
 
 def finish_of_runs(runs: Iterable[Run], status: str, data: object) -> None:
     """Bring the open tasks of these runs to their end, in the caller's transaction."""
     ApiTask.objects.filter(run__in=[run.pk for run in runs], status__in=_OPEN).update(
-        status=status, data=_said(status, data), updated_at=timezone.now()
+        status=status, updated_at=timezone.now(), **_said(status, data)
     )
 
 
@@ -199,8 +202,14 @@ def _reason(task: ApiTask, error: BaseException) -> object:
     return "Centro could not do this; its log says why."
 
 
-def _said(status: str, data: object) -> Any:
-    return TaskStatus(status).label if data is None else data
+def _said(status: str, data: object) -> dict[str, Any]:
+    """The columns of what a task says: without data what its status means, a long answer by its digest."""
+    if data is None:
+        return {"data": TaskStatus(status).label, "answer_id": None}
+    kept = long_answers.keep(data)
+    if isinstance(kept, long_answers.Stored):
+        return {"data": None, "answer_id": kept.digest}
+    return {"data": kept, "answer_id": None}
 
 
 def end_interrupted() -> int:
@@ -213,4 +222,6 @@ def end_interrupted() -> int:
 
 def delete_expired() -> int:
     """Forget the tasks that are past their time; returns how many."""
-    return ApiTask.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+    gone = ApiTask.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+    long_answers.delete_unused()
+    return gone

@@ -24,8 +24,9 @@ from hpc.errors import ConnectFailed, SchedulerError
 from hpc.rows import AccountingRow, QueueRow
 from pipeline_management.choices import TaskStatus
 from pipeline_management.models import SystemAccount
-from pipeline_management.services import api_tasks, cluster, job_ids
+from pipeline_management.services import api_tasks, cluster, job_ids, long_answers
 from pipeline_management.services.coalescing import Flight
+from pipeline_management.services.system_access import is_shared
 
 T = TypeVar("T")
 
@@ -156,9 +157,16 @@ class JobsView(ComputeView):
         """The answer for these jobs."""
         person, cut = self.person, pager(self.query)
 
-        def then(found: list[QueueRow]) -> object:
+        def listed(found: list[QueueRow]) -> object:
             shown = found if everybody else cluster.only_own(person, account, found)
             return {str(n): rows.job(row, everybody) for n, row in enumerate(cut(shown))}
+
+        # The whole list is one object for all who ask, and on an account of one's own the same for all.
+        same = not ids and (everybody or not is_shared(account))
+        page = (everybody, self.query.raw("pageSize"), self.query.raw("pageNumber"))
+
+        def then(found: list[QueueRow]) -> object:
+            return long_answers.once(found, page, lambda: listed(found)) if same else listed(found)
 
         return self.answer_shared(
             account,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from django.http import HttpResponseBase, JsonResponse
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -34,9 +34,8 @@ class TasksView(FirecrestView):
         asked = self.query.optional("tasks")
         ids = [one for one in asked.split(",") if _ID.fullmatch(one)] if asked is not None else None
         tasks = api_tasks.visible(self.person, ids)
-        return JsonResponse(
-            {"tasks": {task.id: envelopes.task_object(task, request) for task in tasks}}
-        )
+        found = (f'"{task.id}": {envelopes.task_json(task, request)}' for task in tasks)
+        return envelopes.json_text(f'{{"tasks": {{{", ".join(found)}}}}}')
 
 
 class TaskView(FirecrestView):
@@ -58,8 +57,8 @@ class TaskView(FirecrestView):
         if task.user_id != self.person.pk:
             text = "Operation not permitted. Invalid task owner."
             raise Refusal(403, {"description": text})
-        body = {"task": envelopes.task_object(task, request), "status": int(task.status)}
-        return JsonResponse(body)
+        text = f'{{"task": {envelopes.task_json(task, request)}, "status": {int(task.status)}}}'
+        return envelopes.json_text(text)
 
 
 urlpatterns = [
