@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Lab
-from pipeline_management.choices import Confirmation, Desired, RunSource, RunState
+from pipeline_management.choices import Confirmation, Desired, OriginKind, RunSource, RunState
 from pipeline_management.errors import Conflict, InvalidRequest, Problem
 from pipeline_management.models import (
     PipelineVersion,
@@ -26,6 +26,7 @@ from pipeline_management.models import (
 )
 from pipeline_management.services import audit, dispatch, json_faults
 from pipeline_management.services.announcing import announce
+from pipeline_management.services.control.directories import claim_directory
 from pipeline_management.services.documents import (
     MAX_BODY,
     MAX_DEPTH,
@@ -39,11 +40,35 @@ from pipeline_management.services.reports import tokens
 from pipeline_management.services.resolution import resolve, work_directory
 from pipeline_management.services.validation import validate, warnings_of, with_places
 
-__all__ = ["MAX_BODY", "MAX_DEPTH", "PreparedRun", "create_run", "parse_document", "prepare"]
+__all__ = [
+    "MAX_BODY",
+    "MAX_DEPTH",
+    "Origin",
+    "PreparedRun",
+    "create_run",
+    "parse_document",
+    "prepare",
+]
 
 _NAMED_BY = ("project", "name", "title")
 _HOLD_KEY = "holdConfig"
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The run that a new one is made from, and how. The lab is its own unless the configuration says
+    another; a run that is submitted again or resumed as it was goes to the same system too."""
+
+    run: Run
+    kind: OriginKind
+
+    def completed(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The configuration with what it leaves open as the origin had it."""
+        known = {"lab": self.run.lab.slug} if self.run.lab is not None else {}
+        if self.kind is not OriginKind.EDIT:
+            known["system"] = self.run.system.name
+        return {**known, **document}
 
 
 @dataclass(frozen=True)
@@ -69,6 +94,7 @@ class PreparedRun:
     run_id: uuid.UUID
     warnings: list[Problem] = field(default_factory=list)
     held: bool = False
+    origin: Origin | None = None
 
     @property
     def configuration_sha256(self) -> str:
@@ -77,8 +103,11 @@ class PreparedRun:
 
     @property
     def request_sha256(self) -> str:
-        """What makes two requests the same: the configuration and the pipeline as asked for."""
-        return hashlib.sha256(f"{self.reference}\n{self.configuration_json}".encode()).hexdigest()
+        """What makes two requests the same: the configuration, the pipeline as asked for, and the origin."""
+        text = f"{self.reference}\n{self.configuration_json}"
+        if self.origin is not None:
+            text += f"\n{self.origin.kind} {self.origin.run.pk}"
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def prepare(
@@ -87,17 +116,19 @@ def prepare(
     document: dict[str, Any],
     text: str | None = None,
     pipeline: str | None = None,
-    resume: bool = False,
+    origin: Origin | None = None,
 ) -> PreparedRun:
     """Check a configuration completely and make its job script. Writes nothing.
 
     ``text`` is the JSON that ``document`` was read from, so that problems carry line and column.
-    ``pipeline`` goes before the document's own. ``resume``: the script of a run that goes on where another
-    stopped, for engines that can; in which directory it works is up to the caller. Raises
+    ``pipeline`` goes before the document's own. With an ``origin`` of kind RESUME the script is that of a run
+    that goes on in the origin's directory; whether its engine can is up to the caller. Raises
     ``InvalidRequest`` with every problem that was found, ``NotAllowed`` where the person may not do this.
     """
     configuration_json = _canonical(document)
-    found = resolve(user, document, pipeline)
+    found = resolve(user, origin.completed(document) if origin else document, pipeline)
+    if not isinstance(document.get(_HOLD_KEY, False), bool):
+        found.complain("type", f"{_HOLD_KEY} must be true or false.", f"/{_HOLD_KEY}")
     problems = with_places(found.problems, text)
     version = found.version
     if version is not None:
@@ -137,7 +168,9 @@ def prepare(
         configuration=document,
         configuration_json=configuration_json,
         name=name,
-        script=engine.render(version, context, resume=resume).script,
+        script=engine.render(
+            version, context, resume=origin is not None and origin.kind is OriginKind.RESUME
+        ).script,
         resources=resources,
         directory_hint=directory,
         reference=found.reference,
@@ -146,6 +179,7 @@ def prepare(
             [*warnings_of(document, version.schema), *addresses.warnings_of(document)], text
         ),
         held=document.get(_HOLD_KEY) is True,
+        origin=origin,
     )
 
 
@@ -197,7 +231,8 @@ def create_run(
 
     With an idempotency key (1 to 200 printable ASCII characters) the same request gives the run that is
     already there. Raises ``Conflict`` when the key was used for another request, ``InvalidRequest`` for
-    a malformed key. ``address`` is the client's IP address, for the audit record.
+    a malformed key. A resumed run has its working directory for itself: ``Conflict`` where another run has
+    it, or has gone on in it since. ``address`` is the client's IP address, for the audit record.
     """
     if idempotency_key is not None:
         _check_key(idempotency_key)
@@ -260,7 +295,13 @@ def _write(
         confirmed_source=Confirmation.PORTAL,
     )
     data = {"source": source, "configuration_sha256": digest}
+    origin = prepared.origin
+    if origin is not None:
+        run.origin, run.origin_kind = origin.run, origin.kind
+        data["origin"] = str(origin.run.pk)
     with transaction.atomic():
+        if origin is not None and origin.kind is OriginKind.RESUME:
+            run.work_directory = claim_directory(origin.run)
         run.save(force_insert=True)
         RunEvent.objects.create(
             run=run,
