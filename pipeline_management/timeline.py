@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from pipeline_management import report_entries
 from pipeline_management.choices import Attention, Confirmation, Reason, RunState
 from pipeline_management.models import Run, RunEvent
 
@@ -32,6 +33,7 @@ _TITLES = {
     "release_sent": gettext_lazy("The scheduler took the release"),
     "release_refused": gettext_lazy("The scheduler cannot release jobs"),
     "jobs_left": gettext_lazy("Jobs that the run had submitted are still there"),
+    "report_refused": gettext_lazy("Something that the job reported cannot be read"),
     "job_lost": gettext_lazy("The scheduler lost the job before it started"),
 }
 _LABELS = {
@@ -74,9 +76,9 @@ def _entry(event: RunEvent, submitter: str) -> Entry:
         at=event.at,
         title=_title(event),
         tone=_tone(event),
-        actor=_("the submitter") if event.actor == submitter and event.seq > 1 else event.actor,
+        actor=_actor(event, submitter),
         evidence=evidence.get(event.evidence, event.evidence),
-        text=_text(data),
+        text=report_entries.text(event) if event.sender else _text(data),
         facts=[
             (str(label), str(data[key])[:200])
             for key, label in _LABELS.items()
@@ -85,7 +87,15 @@ def _entry(event: RunEvent, submitter: str) -> Entry:
     )
 
 
+def _actor(event: RunEvent, submitter: str) -> str:
+    if event.sender:
+        return _("the job")
+    return _("the submitter") if event.actor == submitter and event.seq > 1 else event.actor
+
+
 def _title(event: RunEvent) -> str:
+    if event.sender:
+        return report_entries.title(event)
     if event.type == "state":
         return str(RunState(event.to_state).label) if event.to_state in RunState else event.to_state
     title: str | Promise = _TITLES.get(event.type, event.type.replace("_", " ").capitalize())
@@ -93,6 +103,8 @@ def _title(event: RunEvent) -> str:
 
 
 def _tone(event: RunEvent) -> str:
+    if event.sender:
+        return report_entries.tone(event)
     if event.type == "state" and event.to_state in RunState:
         return RunState(event.to_state).colour
     return "warning"

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from pipeline_management.views import dashboard, notifications, pipelines, runs, staging, systems
+from pipeline_management.views import (
+    dashboard,
+    notifications,
+    pipelines,
+    run_events,
+    runs,
+    staging,
+    systems,
+)
 from pipeline_management.views.run_detail import cancel, detail, log, status
 from pipeline_management.views.submit import submit
 from pipeline_management.views.transfers import cancel as transfer_cancel
@@ -18,6 +26,8 @@ urlpatterns = [
     path("runs/export/", runs.export, name="runs-export"),
     path("runs/<uuid:pk>/", detail, name="run-detail"),
     path("runs/<uuid:pk>/status/", status, name="run-status"),
+    path("runs/<uuid:pk>/tasks/", run_events.tasks, name="run-tasks"),
+    path("runs/<uuid:pk>/events/", run_events.events, name="run-events"),
     path("runs/<uuid:pk>/log/", log, name="run-log"),
     path("runs/<uuid:pk>/cancel/", cancel, name="run-cancel"),
     path("submit/", submit, name="submit"),

@@ -43,3 +43,10 @@ class RunTask(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.run_id}"
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while that is not known."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())

@@ -182,6 +182,13 @@ class Run(models.Model):
     def state_enum(self) -> RunState:
         return RunState(self.state)
 
+    @property
+    def percent_done(self) -> int | None:
+        """0 to 100: what the job said last, or the share of its tasks that are done; None where it says nothing."""
+        if self.progress is not None or not self.tasks_total:
+            return self.progress
+        return 100 * self.tasks_done // self.tasks_total
+
 
 class Attempt(models.Model):
     """One try to get one job of a run through the scheduler.

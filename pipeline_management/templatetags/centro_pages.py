@@ -14,11 +14,21 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from pipeline_management.choices import HealthState, RunState
-from pipeline_management.models import Run, System
+from pipeline_management.choices import HealthState, RunState, TaskState
+from pipeline_management.models import Run, RunTask, System
 from pipeline_management.services.presentation import explain, last_confirmation
 
 register = template.Library()
+
+_TASK_ICONS = {
+    TaskState.NEW: "draft",
+    TaskState.PENDING: "queued",
+    TaskState.RUNNING: "running",
+    TaskState.COMPLETE: "succeeded",
+    TaskState.FAILED: "failed",
+    TaskState.SKIPPED: "succeeded",
+    TaskState.CANCELLED: "cancelled",
+}
 
 _HEALTH_ICONS = {
     HealthState.UNKNOWN: "unknown",
@@ -57,6 +67,20 @@ def state_badge_html(state: str, extra: str = "") -> SafeString:
 def state_badge(run: Run | str, extra: str = "") -> SafeString:
     """The badge of a run's state, or of a state's name."""
     return state_badge_html(run if isinstance(run, str) else run.state, extra)
+
+
+@register.simple_tag
+def task_badge(task: RunTask, over: bool = False) -> SafeString:
+    """The badge of a task's state; of a run that is ``over`` a task that never ended says so."""
+    state = TaskState(task.state)
+    left = over and not state.is_over
+    return format_html(
+        '<span class="badge-state tone-{}" data-state="{}">{}{}</span>',
+        "secondary" if left else state.colour,
+        state.value,
+        icon("unknown" if left else _TASK_ICONS[state]),
+        _("Not finished") if left else state.label,
+    )
 
 
 @register.simple_tag

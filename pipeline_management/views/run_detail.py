@@ -18,14 +18,14 @@ from pipeline_management.policy import may_cancel, may_submit
 from pipeline_management.services.cancellation import request_cancel
 from pipeline_management.services.logs import STREAMS, streams_of
 from pipeline_management.services.presentation import explain, last_confirmation
-from pipeline_management.timeline import timeline
 from pipeline_management.views.access import PageRequest, page, visible_run
 from pipeline_management.views.live import fragment, marked
 from pipeline_management.views.output import output_context
+from pipeline_management.views.run_events import progress_context
 
 
 def _live(request: PageRequest, run: Run) -> dict[str, Any]:
-    """What changes while the run goes on; three queries, none of them to the system."""
+    """What changes while the run goes on; five queries, none of them to the system."""
     confirmed_at, source = last_confirmation(run)
     open_ = RunState(run.state) not in TERMINAL_STATES
     return {
@@ -35,7 +35,7 @@ def _live(request: PageRequest, run: Run) -> dict[str, Any]:
         "confirmed_at": confirmed_at,
         "confirmed_source": source,
         "explanation": explain(run),
-        "entries": timeline(run, run.events.order_by("seq")),
+        **progress_context(run),
         "attempts": list(run.attempts.order_by("number")),
         "may_cancel": open_ and run.desired != Desired.CANCEL and may_cancel(request.user, run),
         "may_submit": may_submit(request.user),
@@ -85,7 +85,9 @@ def log(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
         return _wrong(_("offset: expected a number of bytes"))
     context = output_context(run, stream, int(given) if given else None)
     if not request.htmx:
-        return render(request, "runs/log_page.html", {**context, "streams": streams_of(run) or STREAMS[:1]})
+        return render(
+            request, "runs/log_page.html", {**context, "streams": streams_of(run) or STREAMS[:1]}
+        )
     return render(request, "runs/log_more.html" if given else "runs/log.html", context)
 
 
@@ -98,7 +100,9 @@ def cancel(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     """GET: ask back (without scripts). POST: ask for the run's end. 403 for those who may not."""
     run = visible_run(request, pk)
     if not may_cancel(request.user, run):
-        reason = _("Only its submitter, managers of its lab and administrators can cancel this run.")
+        reason = _(
+            "Only its submitter, managers of its lab and administrators can cancel this run."
+        )
         return render(request, "403.html", {"reason": reason}, status=403)
     if request.method != "POST":
         open_ = RunState(run.state) not in TERMINAL_STATES

@@ -117,6 +117,8 @@ PAGES = {
     "runs-export": Row(ANY_USER_PAGE),
     "run-detail": Row(THE_LAB_PAGE),
     "run-status": Row(THE_LAB_PAGE),
+    "run-tasks": Row(THE_LAB_PAGE),
+    "run-events": Row(THE_LAB_PAGE),
     "run-log": Row(THE_LAB_PAGE),
     "run-cancel": Row("302 404 403 200 200 200", post="302 404 403 302 302 302"),
     "submit": Row(ANY_USER_PAGE, post="302 400 403 302 302 400"),
