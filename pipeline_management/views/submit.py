@@ -29,8 +29,9 @@ from pipeline_management.services import intake
 from pipeline_management.services.validation import with_places
 from pipeline_management.views.access import PageRequest, page
 from pipeline_management.views.faults import faults_in
+from pipeline_management.views.plans import plan_context
 
-ACTIONS = ("submit", "check", "format", "example")
+ACTIONS = ("submit", "check", "plan", "format", "example")
 CURL_TEXT_LIMIT = 20_000
 
 
@@ -43,7 +44,13 @@ def submit(request: PageRequest) -> HttpResponseBase:
     if not may_submit(request.user):
         return _page(request, form, status=403)
     action = request.POST.get("action", "submit")
-    handlers = {"submit": _submit, "check": _check, "format": _format, "example": _example}
+    handlers = {
+        "submit": _submit,
+        "check": _check,
+        "plan": _plan,
+        "format": _format,
+        "example": _example,
+    }
     handler = handlers.get(action)
     if handler is None:
         problem = Problem("action", f"Expected one of {', '.join(ACTIONS)}, not {action[:40]!r}.")
@@ -150,7 +157,28 @@ def _check(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
         prepared, text = _prepare(request, form)
     except DomainError as error:
         return _answer(request, form, error)
+    return _checked(request, form, prepared, text)
+
+
+def _plan(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
+    """The same, and what the pipeline's engine says on the system about the tasks; takes seconds."""
+    try:
+        prepared, text = _prepare(request, form)
+        plan = plan_context(prepared)
+    except DomainError as error:
+        return _answer(request, form, error)
+    return _checked(request, form, prepared, text, plan)
+
+
+def _checked(
+    request: PageRequest,
+    form: SubmitForm,
+    prepared: intake.PreparedRun,
+    text: str,
+    plan: dict[str, Any] | None = None,
+) -> HttpResponseBase:
     context = {
+        **(plan or {}),
         "prepared": prepared,
         "warnings": faults_in(text, prepared.warnings),
         "curl": _curl(request, prepared),

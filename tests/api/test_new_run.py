@@ -117,7 +117,10 @@ def test_a_dry_run_shows_everything_and_makes_nothing(sam: Client, site: Site, v
         "resources",
         "script",
         "warnings",
+        "plan",
+        "plan_problem",
     }
+    assert (body["plan"], body["plan_problem"]) == (None, None)  # a plain script has none
     assert Run.objects.count() == before
 
 

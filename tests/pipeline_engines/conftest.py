@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hpc.transports.pool import TransportPool
+from tests.lab import snakemake as snakemake_tool
 from tests.lab.jetstream.installing import install
 from tests.lab.lab import Lab
 
@@ -34,3 +35,9 @@ def jetstream(lab: Lab) -> Path:
     folder = lab.layout.root / "jetstream"
     install(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def snakemake() -> Path:
+    """The command; it is installed by the first test that asks for it."""
+    return snakemake_tool.install()

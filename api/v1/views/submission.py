@@ -18,7 +18,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.exceptions import BadParameter, LengthRequired
-from api.v1.serializers import CreatedSerializer, DryRunSerializer, ErrorSerializer, run_links
+from api.v1.plans import PlannedRunSerializer, plan_of
+from api.v1.serializers import CreatedSerializer, ErrorSerializer, run_links
 from api.v1.views.base import ApiView
 from pipeline_management.choices import RunSource
 from pipeline_management.errors import Problem, TooLarge
@@ -74,7 +75,8 @@ class NewRunView(ApiView):
         description=(
             "The body is the bare configuration JSON of the pipeline that its `pipeline` key names "
             "(`name`, `name@version`, `name@latest`, `name@development`). `lab` and `system` may be "
-            "named in it too. With `dry_run=1` everything is checked and rendered, nothing is created."
+            "named in it too. With `dry_run=1` everything is checked and rendered, nothing is created; for "
+            "Jetstream and Snakemake the system is asked what would run, which takes some seconds."
         ),
         request={"application/json": OpenApiTypes.OBJECT},
         parameters=[
@@ -96,7 +98,7 @@ class NewRunView(ApiView):
             200: OpenApiResponse(
                 PolymorphicProxySerializer(
                     component_name="NewRunKnownOrChecked",
-                    serializers=[DryRunSerializer, CreatedSerializer],
+                    serializers=[PlannedRunSerializer, CreatedSerializer],
                     resource_type_field_name=None,
                 ),
                 "With `dry_run=1`; or, in the form of 201, the run that this key had made before.",
@@ -168,4 +170,5 @@ def _preview(prepared: intake.PreparedRun) -> dict[str, Any]:
         "resources": prepared.resources,
         "script": prepared.script,
         "warnings": [problem.as_dict() for problem in prepared.warnings],
+        **plan_of(prepared),
     }
