@@ -47,7 +47,7 @@ class Job:
     client: SystemClient
     area: StagingArea
     stopping: Callable[[], bool]
-    piece: int = _FIRST_PIECE
+    piece: int = field(default_factory=lambda: _FIRST_PIECE)
     _noted: float = field(default=0.0)
     _seen: int = field(default=0)
 
