@@ -12,12 +12,16 @@ from datetime import timedelta
 from typing import Any
 
 from hpc.client import SystemClient, SystemSpec
+from hpc.engines.planning import run_plan
 from hpc.jobs import JobSpec, SystemLimits
 from hpc.protocol.reports import PROGRAM, reporting_program
 from hpc.protocol.submission import Submission, job_script, submit
 from hpc.transports.credentials import KeyCredential
 from hpc.transports.pool import TransportPool
+from pipeline_management.choices import Engine
 from pipeline_management.models import Pipeline, PipelineVersion
+from pipeline_management.services.engines.planning import READERS
+from pipeline_management.services.engines.plans import Plan
 from pipeline_management.services.engines.registry import engine_of
 from tests.lab.lab import Lab
 
@@ -92,6 +96,20 @@ def _coded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
+def _context(
+    version: PipelineVersion,
+    configuration: dict[str, Any],
+    run_id: str = "plan",
+    directory: str = "",
+) -> dict[str, Any]:
+    return {
+        "config": configuration,
+        "run": {"id": run_id, "directory": directory, "name": "x"},
+        "system": {"scheduler": "slurm", "bin_dir": "/usr/bin"},
+        "resources": version.resources,
+    }
+
+
 class Driver:
     """Submits runs of one user, each in a directory of its own."""
 
@@ -125,14 +143,8 @@ class Driver:
         run_id = str(uuid.uuid4())
         directory = f"{self.root}/{run_id}"
         work = resume_of.work if resume_of is not None else directory
-        context = {
-            "config": configuration,
-            "run": {"id": run_id, "directory": directory, "name": "x"},
-            "system": {"scheduler": "slurm", "bin_dir": "/usr/bin"},
-            "resources": version.resources,
-        }
-        engine = engine_of(version)
-        rendered = engine.render(version, context, resume=resume_of is not None)
+        context = _context(version, configuration, run_id, directory)
+        rendered = engine_of(version).render(version, context, resume=resume_of is not None)
         environment = {
             "CENTRO_RUN_ID": run_id,
             "CENTRO_RUN_DIR": directory,
@@ -163,3 +175,20 @@ class Driver:
         answer = self.client.run(submit(self.client.scheduler, [one], settle=5))[key]
         assert answer.job_id, answer
         return Driven(self.lab, directory, work, answer.job_id)
+
+    def plan(
+        self,
+        version: PipelineVersion,
+        configuration: dict[str, Any],
+        resume_of: Driven | None = None,
+    ) -> Plan:
+        """What the version's engine says on the system that it would do."""
+        context = _context(version, configuration)
+        request = engine_of(version).plan_request(version, context, resume=resume_of is not None)
+        files = {**request.files, "config.json": json.dumps(configuration).encode()}
+        work = resume_of.work if resume_of is not None else ""
+        answer = self.client.run(
+            run_plan(request.script, files, root=f"{self.root}/.plans", seconds=60, work=work)
+        )
+        assert answer.exit_code == 0, answer.errors
+        return READERS[Engine(version.engine)](answer.output)

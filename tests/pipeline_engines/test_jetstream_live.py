@@ -55,12 +55,24 @@ def test_a_failed_task_then_a_resume_of_only_what_is_left(driver: Driver, jetstr
     version = demo(jetstream)
     wish = f"{driver.root}/mended"
     configuration = samples("S1", "S2", needs=wish)
+    planned = driver.plan(version, configuration)
+    assert [(task.name, task.cpus) for task in planned.tasks] == [
+        ("align_S1", 2),
+        ("align_S2", 2),
+        ("merge", 1),
+    ]
+    assert (planned.tasks[2].after, planned.reuse) == (("align_S1", "align_S2"), 0)
     run = driver.run(version, configuration)
     assert run.wait() == 1
     states = {"align_S1": "complete", "align_S2": "failed", "merge": "skipped"}
     assert run.tasks() == states
     assert run.texts("error") == ["Failed tasks: align_S2"]
     run.shell(f"touch {wish}")
+    before = run.shell(f"cksum {run.work}/project/jetstream/workflow.pickle")
+    left = driver.plan(version, configuration, resume_of=run)
+    assert ([task.name for task in left.tasks], left.reuse) == (["align_S2", "merge"], 1)
+    assert run.shell(f"cksum {run.work}/project/jetstream/workflow.pickle") == before
+    assert run.shell(f"ls {driver.root}/.plans") == ""
     # what a head that was killed outright leaves behind: the number of a process that is no more
     lock = f"{run.work}/project/jetstream/pid.lock"
     run.shell(f"printf 'hostname: %s\\nid: x\\npid: 4194000\\n' $(uname -n) > {lock}")

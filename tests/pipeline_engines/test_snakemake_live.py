@@ -70,11 +70,22 @@ def test_in_one_job_a_failing_rule_then_only_the_failed_part_again(
 ) -> None:
     chosen = version(workflow, cores=2, keep_going=True)
     wanted = configuration(driver, "a", "bad")
+    planned = driver.plan(chosen, wanted)
+    assert [
+        (task.name, task.after) for task in sorted(planned.tasks, key=lambda task: task.name)
+    ] == [
+        ("make sample=a", ()),
+        ("make sample=bad", ()),
+        ("merge", ("make sample=a", "make sample=bad")),
+    ]
+    assert (planned.reuse, planned.cpu_hours_ceiling) == (0, 0.25)
     run = driver.run(chosen, wanted)
     assert run.wait() == 1, run.read("stderr")
     assert run.tasks() == {"make sample=a": "complete", "make sample=bad": "failed"}
     assert any(event["type"] == "progress" for event in run.events)
     driver.lab.sshd.run("test2", f"touch {wanted['mended']}")
+    left = driver.plan(chosen, wanted, resume_of=run)
+    assert ({task.name for task in left.tasks}, left.reuse) == ({"make sample=bad", "merge"}, 1)
     # the lock of a head that was killed outright
     run.shell(
         f"mkdir -p {run.work}/project/.snakemake/locks; "

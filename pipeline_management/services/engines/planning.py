@@ -33,7 +33,8 @@ _BUILD_FAILED = 65
 _TIME_OUT = 124
 _AT_ONCE = 2
 _turns = threading.BoundedSemaphore(_AT_ONCE)
-_READERS = {Engine.JETSTREAM: read_jetstream, Engine.SNAKEMAKE: read_snakemake}
+READERS = {Engine.JETSTREAM: read_jetstream, Engine.SNAKEMAKE: read_snakemake}
+"""How to read what an engine's plan request prints."""
 
 
 def can_plan(version: PipelineVersion) -> bool:
@@ -102,7 +103,7 @@ def _read(version: PipelineVersion, answer: PlanAnswer) -> Plan:
         reason = last.strip()[:300] or f"exit code {answer.exit_code}"
         raise Unavailable(f"The plan could not be made on the system: {reason}")
     try:
-        return _READERS[Engine(version.engine)](answer.output)
+        return READERS[Engine(version.engine)](answer.output)
     except UnreadablePlan as error:
         raise Unavailable(f"The plan that the system gave cannot be read: {error}.") from error
 
