@@ -13,6 +13,7 @@ from pipeline_management.choices import (
     Confirmation,
     Desired,
     HealthState,
+    OriginKind,
     Reason,
     RunKind,
     RunSource,
@@ -20,6 +21,7 @@ from pipeline_management.choices import (
 )
 from pipeline_management.models import Attempt, Run
 from pipeline_management.services import presentation
+from pipeline_management.services.control import waiting
 
 
 class ReadOnly(serializers.Serializer):
@@ -46,6 +48,8 @@ RUN_STATES = _choices(RunState)
 RUN_SOURCES = _choices(RunSource)
 CONFIRMATION_SOURCES = _choices(Confirmation)
 HEALTH_STATES = _choices(HealthState)
+ORIGIN_KINDS = _choices(OriginKind)
+RUN_KINDS = _choices(RunKind)
 LOG_SOURCES = [(word, word) for word in ("system", "stored", "none")]
 
 
@@ -56,6 +60,10 @@ class LinksSerializer(ReadOnly):
     tasks = serializers.URLField()
     log = serializers.URLField()
     cancel = serializers.URLField(help_text="POST here to cancel.")
+    hold = serializers.URLField(help_text="POST here to keep it from starting.")
+    release = serializers.URLField(help_text="POST here to let it start.")
+    resubmit = serializers.URLField(help_text="POST here to have it again.")
+    resume = serializers.URLField(help_text="POST here to go on where it stopped.")
 
 
 class AttentionSerializer(ReadOnly):
@@ -83,6 +91,9 @@ class AttemptSerializer(ReadOnly):
         return super().to_representation(instance) | {"job_id": instance.job_id or None}
 
 
+_VERBS = ("cancel", "hold", "release", "resubmit", "resume")
+
+
 def run_links(run: Run, request: Any) -> dict[str, str]:
     """Absolute addresses that belong to a run."""
 
@@ -95,8 +106,31 @@ def run_links(run: Run, request: Any) -> dict[str, str]:
         "events": address("api-run-events"),
         "tasks": address("api-run-tasks"),
         "log": address("api-run-log"),
-        "cancel": address("api-run-cancel"),
+        **{verb: address(f"api-run-{verb}") for verb in _VERBS},
     }
+
+
+class OriginSerializer(ReadOnly):
+    """Another run and how the newer of both came out of the older one."""
+
+    id = serializers.UUIDField()
+    kind = text_choice(OriginKind)
+
+
+class WaitingSerializer(ReadOnly):
+    """Why a job waits."""
+
+    reason = serializers.CharField(help_text="The scheduler's own word.")
+    sentence = serializers.CharField(help_text="What it means.")
+    priority = serializers.IntegerField(allow_null=True)
+    estimated_start = serializers.DateTimeField(
+        source="start",
+        allow_null=True,
+        help_text="When the scheduler expects to start it; changes with every job that comes or ends.",
+    )
+    at = serializers.DateTimeField(
+        allow_null=True, help_text="When the scheduler said so; null: not asked yet."
+    )
 
 
 class CreatedSerializer(ReadOnly):
@@ -126,6 +160,9 @@ class RunSerializer(ReadOnly):
     state = text_choice(RunState)
     desired = text_choice(
         Desired, help_text="What people want; `cancel` once a cancellation is wanted."
+    )
+    held = serializers.BooleanField(
+        source="is_held", help_text="It waits, or is to wait, until somebody releases it."
     )
     reason = text_choice(Reason, blank=True, help_text="Why the run ended as it did.")
     reason_text = serializers.CharField(
@@ -188,10 +225,34 @@ class RunSerializer(ReadOnly):
 class RunDetailSerializer(RunSerializer):
     """A run with everything; expects ``attempts`` prefetched."""
 
+    origin = serializers.SerializerMethodField()
+    successors = serializers.SerializerMethodField(
+        help_text="The runs that were made from this one, the newest first; at most 50."
+    )
+    work_directory = serializers.CharField(
+        source="works_in", help_text="Where on the system the pipeline works."
+    )
+    waiting = serializers.SerializerMethodField(help_text="While its job waits in the queue.")
     resources = serializers.DictField()
     configuration = serializers.DictField(help_text="As posted.")
     script = serializers.CharField(help_text="The job script as rendered.")
     attempts = AttemptSerializer(many=True)
+
+    @extend_schema_field(OriginSerializer(allow_null=True))
+    def get_origin(self, run: Run) -> dict[str, Any] | None:
+        if run.origin_id is None:
+            return None
+        return dict(OriginSerializer({"id": run.origin_id, "kind": run.origin_kind}).data)
+
+    @extend_schema_field(OriginSerializer(many=True))
+    def get_successors(self, run: Run) -> list[dict[str, Any]]:
+        rows = run.successors.order_by("-created_at").values_list("pk", "origin_kind")[:50]
+        return [dict(OriginSerializer({"id": pk, "kind": kind}).data) for pk, kind in rows]
+
+    @extend_schema_field(WaitingSerializer(allow_null=True))
+    def get_waiting(self, run: Run) -> dict[str, Any] | None:
+        found = waiting.waiting_of(run)
+        return dict(WaitingSerializer(found).data) if found is not None else None
 
 
 class RunPageSerializer(ReadOnly):

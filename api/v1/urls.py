@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from api.v1.views import catalogue, events, logs, people, root, runs, submission, transfers
+from api.v1.views import catalogue, control, events, logs, people, root, runs, submission, transfers
 
 urlpatterns = [
     path("", root.IndexView.as_view(), name="api-index"),
@@ -12,15 +12,22 @@ urlpatterns = [
     path("runs/<uuid:run_id>/events/", events.RunEventsView.as_view(), name="api-run-events"),
     path("runs/<uuid:run_id>/tasks/", events.RunTasksView.as_view(), name="api-run-tasks"),
     path("runs/<uuid:run_id>/cancel/", runs.RunCancelView.as_view(), name="api-run-cancel"),
+    path("runs/<uuid:run_id>/hold/", control.RunHoldView.as_view(), name="api-run-hold"),
+    path("runs/<uuid:run_id>/release/", control.RunReleaseView.as_view(), name="api-run-release"),
+    path(
+        "runs/<uuid:run_id>/resubmit/", control.RunResubmitView.as_view(), name="api-run-resubmit"
+    ),
+    path("runs/<uuid:run_id>/resume/", control.RunResumeView.as_view(), name="api-run-resume"),
+    path("runs/cancel/", control.RunsCancelView.as_view(), name="api-runs-cancel"),
+    path("runs/hold/", control.RunsHoldView.as_view(), name="api-runs-hold"),
+    path("runs/release/", control.RunsReleaseView.as_view(), name="api-runs-release"),
     path("runs/<uuid:run_id>/log/", logs.RunLogView.as_view(), name="api-run-log"),
     path(
         "runs/<uuid:run_id>/log/search/",
         logs.RunLogSearchView.as_view(),
         name="api-run-log-search",
     ),
-    path(
-        "runs/<uuid:run_id>/log/lines/", logs.RunLogLinesView.as_view(), name="api-run-log-lines"
-    ),
+    path("runs/<uuid:run_id>/log/lines/", logs.RunLogLinesView.as_view(), name="api-run-log-lines"),
     path(
         "runs/<uuid:run_id>/log/download/",
         logs.RunLogDownloadView.as_view(),

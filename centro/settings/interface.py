@@ -30,6 +30,8 @@ SPECTACULAR_SETTINGS = {
         "LogSource": "api.v1.serializers.LOG_SOURCES",
         "ConfirmationSource": "api.v1.serializers.CONFIRMATION_SOURCES",
         "HealthState": "api.v1.serializers.HEALTH_STATES",
+        "RunKind": "api.v1.serializers.RUN_KINDS",
+        "OriginKind": "api.v1.serializers.ORIGIN_KINDS",
         "TransferState": "api.v1.transfers.TRANSFER_STATES",
     },
 }

@@ -20,6 +20,7 @@ FINISH = "pipeline_management.finish_due"
 CANCEL = "pipeline_management.cancel_due"
 NOTIFY = "pipeline_management.notify_due"
 TRANSFER = "pipeline_management.transfer_due"
+WAITING = "pipeline_management.ask_waiting"
 NO_ACCOUNT = 0
 """In place of an account's id, for work that belongs to none."""
 UNHEARD_SECONDS = 3
@@ -29,7 +30,7 @@ QUEUES = {
     FINISH: "submit",
     CANCEL: "submit",
     POLL: "poll",
-    NOTIFY: "control",
+    NOTIFY: "control", WAITING: "poll",
     TRANSFER: "transfer",
 }
 

@@ -1,7 +1,13 @@
 """Celery entry points: take an id, call a service. Whatever fails is found again by the next sweep."""
 
 from pipeline_management.tasks.notifications import notify_due, sweep_digests, sweep_notify
-from pipeline_management.tasks.runs import cancel_due, finish_due, poll_account, submit_due
+from pipeline_management.tasks.runs import (
+    ask_waiting,
+    cancel_due,
+    finish_due,
+    poll_account,
+    submit_due,
+)
 from pipeline_management.tasks.sweeps import (
     sweep_audit,
     sweep_cancel,
@@ -15,6 +21,7 @@ from pipeline_management.tasks.sweeps import (
 from pipeline_management.tasks.transfers import sweep_staging, sweep_transfers, transfer_due
 
 __all__ = [
+    "ask_waiting",
     "cancel_due",
     "finish_due",
     "notify_due",

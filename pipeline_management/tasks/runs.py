@@ -8,7 +8,7 @@ from pipeline_management.services import (
     polling,
     submission,
 )
-from pipeline_management.services.control import holding
+from pipeline_management.services.control import holding, waiting
 from pipeline_management.tasks.guard import task
 
 
@@ -29,6 +29,11 @@ def poll_account(account_id: int) -> None:
 def finish_due(account_id: int) -> None:
     dispatch.heard(dispatch.FINISH, account_id)
     finishing.finish_due(account_id)
+
+
+@task(dispatch.WAITING)
+def ask_waiting(account_id: int) -> None:
+    waiting.ask(account_id)
 
 
 @task(dispatch.CANCEL)

@@ -65,6 +65,13 @@ API = {
     "api-run-events": api(THE_LAB_API, post="401 401 401 401 401 401"),  # with its job's token only
     "api-run-tasks": api(THE_LAB_API),
     "api-run-cancel": api(post="401 404 403 202 202 202"),
+    "api-run-hold": api(post="401 404 403 202 202 202"),
+    "api-run-release": api(post="401 404 403 202 202 202"),
+    "api-run-resubmit": api(post="401 404 403 201 201 201"),
+    "api-run-resume": api(post="401 404 403 409 409 409"),  # a plain script is not resumed
+    "api-runs-cancel": api(post="401 400 400 400 400 400"),  # the body names no runs
+    "api-runs-hold": api(post="401 400 400 400 400 400"),
+    "api-runs-release": api(post="401 400 400 400 400 400"),
     "api-run-log": api(THE_LAB_API),
     "api-run-log-search": api(THE_LAB_API_INCOMPLETE),  # what to look for is missing
     "api-run-log-lines": api(THE_LAB_API_INCOMPLETE),

@@ -80,5 +80,11 @@ def build() -> Site:
         account=account,
         version=version,
         hidden_version=hidden,
-        run=make_run(lab=lab, submitter=submitter, version=hidden, account=hidden_account),
+        run=make_run(
+            lab=lab,
+            submitter=submitter,
+            version=hidden,
+            account=hidden_account,
+            configuration={"pipeline": "secret", "name": "world"},
+        ),
     )

@@ -57,9 +57,12 @@ def test_a_run_shows_all_that_is_promised(site: Site) -> None:
     }
     assert body["last_confirmation"]["source"] == "portal" and body["last_confirmation"]["at"]
     assert body["explanation"]
-    assert set(body["links"]) == {"self", "page", "events", "tasks", "log", "cancel"}
+    verbs = {"cancel", "hold", "release", "resubmit", "resume"}
+    assert set(body["links"]) == {"self", "page", "events", "tasks", "log"} | verbs
     assert set(body) == set(expected) | {
-        "attention", "last_confirmation", "explanation", "links", "created_at",
+        "attention", "last_confirmation", "explanation", "links", "created_at", "held", "origin",
+        "successors", "waiting", "work_directory", "progress", "progress_text", "tasks_total", "tasks_done",
+        "tasks_failed",
     }  # fmt: skip
 
 

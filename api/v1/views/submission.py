@@ -119,7 +119,7 @@ class NewRunView(ApiView):
     def post(self, request: Request) -> Response:
         """Take the configuration, or say everything that is wrong with it."""
         dry_run = self.query.flag("dry_run")
-        key = self._key(request)
+        key = idempotency_key(request)
         body = read_body(request._request)
         document = intake.parse_document(body)
         text = body.decode("utf-8-sig")
@@ -146,17 +146,18 @@ class NewRunView(ApiView):
             CreatedSerializer(answer).data, status=status, headers={"Location": links["self"]}
         )
 
-    @staticmethod
-    def _key(request: Request) -> str | None:
-        key = request.headers.get("Idempotency-Key")
-        if key is not None and not (
-            1 <= len(key) <= 200 and key.isascii() and key.isprintable() and key == key.strip()
-        ):
-            raise BadParameter(
-                "Idempotency-Key",
-                "“Idempotency-Key” must be 1 to 200 printable ASCII characters, without blanks at the ends.",
-            )
-        return key
+
+def idempotency_key(request: Request) -> str | None:
+    """The request's key, None for none; ``BadParameter`` for a malformed one."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (
+        1 <= len(key) <= 200 and key.isascii() and key.isprintable() and key == key.strip()
+    ):
+        raise BadParameter(
+            "Idempotency-Key",
+            "“Idempotency-Key” must be 1 to 200 printable ASCII characters, without blanks at the ends.",
+        )
+    return key
 
 
 def _preview(prepared: intake.PreparedRun) -> dict[str, Any]:
