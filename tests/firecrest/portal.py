@@ -60,6 +60,10 @@ class Awaited:
 
         return blocking
 
+    def wait(self, found: Any) -> Any:
+        """What an awaitable of one of the client's objects gives; anything else as it is."""
+        return self._run(found) if inspect.isawaitable(found) else found
+
     def close(self) -> None:
         """End the session and the event loop."""
         self._run(self.client.close_session())
