@@ -11,7 +11,8 @@ from pipeline_management.views import (
     staging,
     systems,
 )
-from pipeline_management.views.run_detail import cancel, detail, log, status
+from pipeline_management.views.output import log
+from pipeline_management.views.run_detail import cancel, detail, status
 from pipeline_management.views.submit import submit
 from pipeline_management.views.transfers import cancel as transfer_cancel
 from pipeline_management.views.transfers import file as transfer_file

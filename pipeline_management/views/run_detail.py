@@ -1,4 +1,4 @@
-"""One run: its page, the live part of it, its output, and cancelling it."""
+"""One run: its page, the live part of it, and cancelling it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,11 +16,10 @@ from pipeline_management.choices import TERMINAL_STATES, Desired, RunState
 from pipeline_management.models import Run, System
 from pipeline_management.policy import may_cancel, may_submit
 from pipeline_management.services.cancellation import request_cancel
-from pipeline_management.services.logs import STREAMS, streams_of
 from pipeline_management.services.presentation import explain, last_confirmation
 from pipeline_management.views.access import PageRequest, page, visible_run
 from pipeline_management.views.live import fragment, marked
-from pipeline_management.views.output import output_context
+from pipeline_management.views.output import viewer_context
 from pipeline_management.views.run_events import progress_context
 
 
@@ -61,7 +60,7 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
         "live_html": live,
         "configuration": json.dumps(run.configuration, indent=2, ensure_ascii=False),
         "resources": [(key, value) for key, value in run.resources.items() if value is not None],
-        "streams": streams_of(run) or STREAMS[:1],
+        **viewer_context(run),
         "may_see_system": System.objects.visible_to(request.user).filter(pk=run.system_id).exists(),
     }
     return render(request, "runs/detail.html", context)
@@ -71,28 +70,6 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
 def status(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     """The live part of the run's page; 204 while the page shows it already."""
     return fragment(request, "runs/live.html", _live(request, visible_run(request, pk)))
-
-
-@page()
-def log(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
-    """The end of one output stream (``?stream=``), or what follows ``?offset=``; 400 for a wrong value."""
-    run = visible_run(request, pk)
-    stream = request.GET.get("stream", STREAMS[0])
-    if stream not in STREAMS:
-        return _wrong(_("stream: expected one of %(names)s") % {"names": ", ".join(STREAMS)})
-    given = request.GET.get("offset", "")
-    if given and not (given.isascii() and given.isdigit() and len(given) <= 18):
-        return _wrong(_("offset: expected a number of bytes"))
-    context = output_context(run, stream, int(given) if given else None)
-    if not request.htmx:
-        return render(
-            request, "runs/log_page.html", {**context, "streams": streams_of(run) or STREAMS[:1]}
-        )
-    return render(request, "runs/log_more.html" if given else "runs/log.html", context)
-
-
-def _wrong(sentence: str) -> HttpResponse:
-    return HttpResponse(sentence + "\n", status=400, content_type="text/plain; charset=utf-8")
 
 
 @page("GET", "HEAD", "POST")

@@ -33,7 +33,14 @@ FAILURES: list[dict[str, Any]] = [
     {"reason": "TIMEOUT", "reason_text": ""},
     {"reason": "OUT_OF_MEMORY", "exit_code": 137, "reason_text": ""},
 ]
-OUTPUT = b"reading 48 fastq files\nsample NA12878_C1: 24 pairs\nsample COLO829_T1: 24 pairs\nchecking references\n"
+OUTPUT = (
+    b"\x1b[1mphoenix 1.0\x1b[0m on \x1b[36mgemini\x1b[0m\nreading 48 fastq files\n"
+    b"sample NA12878_C1: \x1b[32m24 pairs\x1b[0m\nsample COLO829_T1: \x1b[32m24 pairs\x1b[0m\n"
+    b"::group::Checking references\n/ref/grch38.fa \x1b[92mok\x1b[0m\n/ref/dbsnp.vcf \x1b[93mold\x1b[0m\n::endgroup::\n"
+    b"::warning::dbsnp.vcf is two years old\naligning  1%\raligning 47%\raligning 48%\n"
+    + b"".join(b"lane %d: %d reads\n" % (lane, lane * 48_211_093) for lane in range(1, 25))
+    + b"\x1b[31;1mERROR: lane 17 has \x1b[7m 2 \x1b[27m reads without a mate\x1b[0m\nmarking duplicates  12%\r"
+)
 ERRORS = b"samtools: cannot open /ref/grch38.fa: no such file\n"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,11 +52,10 @@ def served() -> Iterator[tuple[str, Demo]]:
     server = LiveServerThread("localhost", StaticFiles)
     server.daemon = True
     try:
-        from pipeline_management.views import output
         from tests.browser.demo import Demo
 
         demo = Demo()
-        output.read_log = _read_log
+        _write_output(demo)
         server.start()
         server.is_ready.wait()
         yield f"http://localhost:{server.port}", demo
@@ -66,17 +66,18 @@ def served() -> Iterator[tuple[str, Demo]]:
         conftest.pytest_unconfigure()
 
 
-def _read_log(*, run: Any, stream: str, offset: int | None = None, limit: int = 65536) -> Any:
-    """What the demonstration's systems, which nobody can reach, would say."""
-    from django.utils import timezone
-
-    from pipeline_management.services.logs import LogSlice
+def _write_output(demo: Any) -> None:
+    """What the demonstration's systems, which nobody can reach, would have: files on this machine."""
+    from pipeline_management.services import log_lines, log_search, log_sharing, logs
+    from pipeline_management.services.clients import client_for
     from tests.browser.demo import ERRORS, OUTPUT
 
-    over = run.state_enum.is_terminal
-    data = OUTPUT if stream == "stdout" else ERRORS if stream == "stderr" and over else b""
-    start = min(offset or 0, len(data))
-    return LogSlice(data[start:], start, len(data), len(data), over, "system", timezone.now())
+    folder = Path(tempfile.mkdtemp(dir=conftest.STATE))
+    (folder / "stdout").write_bytes(OUTPUT)
+    (folder / "stderr").write_bytes(ERRORS)
+    logs.path_of = lambda run, stream: str(folder / stream)
+    for service in (log_lines, log_search, log_sharing):
+        service.client_for = lambda account: client_for(demo.local)
 
 
 def addresses(demo: Demo) -> dict[str, str]:
@@ -84,6 +85,7 @@ def addresses(demo: Demo) -> dict[str, str]:
     runs = {f"run-{name}": f"/runs/{demo.runs[name].pk}/" for name in ("running", "attention", "failed")}
     return {
         "dashboard": "/", "runs": "/runs/", "runs-filtered": "/runs/?state=failed&lab=genomics", **runs,
+        "log": f"/runs/{demo.runs['running'].pk}/log/",
         "submit": "/submit/?pipeline=phoenix", "submit-syntax": "/submit/", "submit-check": "/submit/",
         "pipelines": "/pipelines/", "pipeline": "/pipelines/hello/", "systems": "/systems/",
         "system": "/systems/atlas/", "tokens": "/accounts/tokens/",

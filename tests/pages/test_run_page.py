@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from pipeline_management.choices import Attention, Desired, Reason, RunState
-from pipeline_management.models import Attempt, AuditEvent, Run, RunEvent, RunLog
-from pipeline_management.services.logs import LogSlice
+from pipeline_management.models import Attempt, AuditEvent, Run, RunEvent, RunLog, RunTask
 from tests.factories import make_run
 from tests.pages.site import Site
 
@@ -153,87 +153,67 @@ def test_a_poll_after_the_log_in_has_ended_reloads_the_page(site: Site, client: 
 
 
 @pytest.fixture
-def stream(monkeypatch: pytest.MonkeyPatch) -> bytearray:
-    """The bytes of a run's stdout on an imagined system."""
-    data = bytearray()
-
-    def read_log(*, run: Run, stream: str, offset: int | None = None, limit: int = 65536) -> LogSlice:
-        size = len(data)
-        start = max(0, size - limit) if offset is None else min(offset, size)
-        piece = bytes(data[start : start + limit])
-        over = RunState(run.state).is_terminal
-        end = start + len(piece)
-        return LogSlice(piece, start, end, size, over and end == size, "system", timezone.now())
-
-    monkeypatch.setattr("pipeline_management.views.output.read_log", read_log)
-    return data
+def run(site: Site, tmp_path: Path) -> Run:
+    """A run that is over, with 20,000 lines of output."""
+    lines = b"".join(b"line %07d\n" % number for number in range(20_000))
+    (tmp_path / "stdout").write_bytes(lines)
+    return site.run(state=RunState.SUCCEEDED, job_id="1", directory=str(tmp_path))
 
 
-def poll_of(text: str) -> str | None:
-    found = re.search(r'id="log-poll".*?hx-get="[^"]*offset=(\d+)"', text)
-    return found[1] if found else None
+def lines_of(text: str) -> list[int]:
+    """The numbers of the lines on the page that works without scripts."""
+    shown = re.search(r"<pre[^>]*>(.*?)</pre>", text, re.DOTALL)
+    assert shown is not None
+    return [int(line.removeprefix("line ")) for line in shown[1].splitlines()]
 
 
-def test_the_tail_is_shown_and_followed_without_losing_or_repeating_a_byte(
-    site: Site, stream: bytearray
-) -> None:
-    run = site.run(state=RunState.RUNNING, job_id="1")
+def test_the_pieces_of_a_long_stream_are_pages(site: Site, run: Run) -> None:
     client = site.client("viewer")
-    stream += b"first\nsecond \xe2\x82"  # the euro sign is not whole yet
-    first = client.get(f"/runs/{run.pk}/log/?stream=stdout", headers=HTMX).content.decode()
-    assert "first\nsecond </span>" in first
-    offset = poll_of(first)
-    assert offset == str(len(stream) - 2)
-    stream += b"\xac and more\n"
-    second = client.get(f"/runs/{run.pk}/log/?stream=stdout&offset={offset}", headers=HTMX)
-    assert "<span>€ and more\n</span>" in second.content.decode()
-    offset = poll_of(second.content.decode())
-    third = client.get(f"/runs/{run.pk}/log/?stream=stdout&offset={offset}", headers=HTMX)
-    assert "and more" not in third.content.decode()
-    Run.objects.filter(pk=run.pk).update(state=RunState.SUCCEEDED)
-    last = client.get(f"/runs/{run.pk}/log/?stream=stdout&offset={offset}", headers=HTMX)
-    assert poll_of(last.content.decode()) is None
-
-
-def test_a_long_stream_begins_with_a_whole_line_and_says_what_is_left_out(
-    site: Site, stream: bytearray
-) -> None:
-    run = site.run(state=RunState.SUCCEEDED, job_id="1")
-    stream += b"".join(b"line %07d\n" % number for number in range(20_000))
-    text = site.client("viewer").get(f"/runs/{run.pk}/log/", headers=HTMX).content.decode()
-    assert re.search(r"<span>line \d{7}\n", text)
-    assert "before this are not shown" in text
-    assert "line 0019999" in text
-
-
-def test_a_system_that_is_down_does_not_bring_old_output_back(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def down(**_: Any) -> LogSlice:
-        return LogSlice(b"", 0, 0, 0, False, "none", timezone.now(), "The system does not answer.")
-
-    monkeypatch.setattr("pipeline_management.views.output.read_log", down)
-    run = site.run(state=RunState.RUNNING, job_id="1")
-    text = site.client("viewer").get(f"/runs/{run.pk}/log/?offset=500", headers=HTMX).content.decode()
-    assert poll_of(text) == "500"
-    assert "The system does not answer." in text
+    path = f"/runs/{run.pk}/log/"
+    text = client.get(path).content.decode()
+    found = lines_of(text)
+    assert found[-1] == 19_999 and "amp;offset=" not in text
+    while (link := re.search(r'href="(\?stream=stdout&amp;before=\d+)"', text)) is not None:
+        text = client.get(path + link[1].replace("&amp;", "&")).content.decode()
+        found = lines_of(text) + found
+    assert found == list(range(20_000))
+    later = re.search(r'href="(\?stream=stdout&amp;offset=\d+)"', text)
+    assert later is not None
+    following = lines_of(client.get(path + later[1].replace("&amp;", "&")).content.decode())
+    assert following[0] == lines_of(text)[-1] + 1
 
 
 def test_kept_output_is_shown_without_the_system(site: Site) -> None:
     run = site.run(state=RunState.FAILED)
     RunLog.objects.create(run=run, stream="stderr", size=9, data=b"so it was", collected_at=timezone.now())
     text = site.client("viewer").get(f"/runs/{run.pk}/log/?stream=stderr").content.decode()
-    assert "<html" in text  # the same works as a page of its own, without scripts
+    assert "<html" in text
     assert "The run never had a job." in text
+    run = site.run(state=RunState.FAILED, job_id="5", directory="/nonexistent")
+    RunLog.objects.create(run=run, stream="stderr", size=9, data=b"so it was", collected_at=timezone.now())
+    text = site.client("viewer").get(f"/runs/{run.pk}/log/?stream=stderr").content.decode()
+    assert "so it was" in text and "There is no such file on the system." in text
 
 
-@pytest.mark.parametrize("query", ["stream=secrets", "stream=../stdout", "offset=-1", "offset=x",
-                                   "offset=1e3", "offset=²", "offset=9999999999999999999"])
+@pytest.mark.parametrize("query", ["stream=secrets", "stream=../stdout", "stream=task:x", "offset=-1", "offset=x",
+                                   "offset=1e3", "offset=²", "offset=9999999999999999999", "before=x",
+                                   "before=1&offset=1"])
 def test_a_wrong_stream_or_offset_is_refused_by_name(site: Site, query: str) -> None:
     run = site.run()
     answer = site.client("viewer").get(f"/runs/{run.pk}/log/?{query}")
     assert answer.status_code == 400
     assert answer.content.decode().startswith(query.split("=")[0])
+
+
+def test_the_viewer_offers_the_run_s_streams_and_the_logs_of_its_tasks(site: Site, run: Run) -> None:
+    task = RunTask.objects.create(run=run, name="align <b>", key="k", log_path="a.log", reported_at=timezone.now())
+    for path in (f"/runs/{run.pk}/", f"/runs/{run.pk}/log/?stream=stderr"):
+        text = site.client("viewer").get(path).content.decode()
+        for stream in ("stdout", "stderr", "scheduler"):
+            assert f'id="tab-{stream}"' in text
+        assert f'<option value="task:{task.pk}">align &lt;b&gt;</option>' in text
+        assert f'data-api="/api/v1/runs/{run.pk}/log/"' in text
+        assert 'data-stream="stderr"' in text
 
 
 # --- cancelling -------------------------------------------------------------------------------------------------

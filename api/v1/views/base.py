@@ -30,6 +30,9 @@ class ApiView(APIView):
         answer = super().finalize_response(request, response, *args, **kwargs)
         # What one person may see must not be kept for the next one by a cache between.
         answer.headers.setdefault("Cache-Control", "private, no-cache")
+        if answer.status_code == 401 and request.headers.get("X-Requested-With"):
+            # A page's own script: at the challenge the browser would ask for a password in a window.
+            answer.headers.pop("WWW-Authenticate", None)
         return answer
 
     @property
