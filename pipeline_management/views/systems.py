@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.policy import is_administrator
 from pipeline_management.models import System, SystemAccount
 from pipeline_management.querysets import visible_versions
+from pipeline_management.services.transfers.routes import known_route
 from pipeline_management.views.access import PageRequest, page
 
 
@@ -44,6 +45,7 @@ def detail(request: PageRequest, name: str) -> HttpResponseBase:
         "system": system,
         "accounts": accounts,
         "last_answer": _last_answer(accounts),
+        "store_route": known_route(system),
         "versions": versions.order_by("pipeline__name", "-sort_key"),
         "now": timezone.now(),
     }
