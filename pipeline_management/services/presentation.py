@@ -16,6 +16,7 @@ from pipeline_management.choices import (
 )
 from pipeline_management.models import Run
 from pipeline_management.services import reasons
+from pipeline_management.services.engines.registry import engine_of
 
 
 def last_confirmation(run: Run) -> tuple[datetime | None, Confirmation]:
@@ -80,7 +81,9 @@ def _held(run: Run, state: RunState) -> str:
 def _failure(run: Run) -> str:
     label = str(Reason(run.reason).label) if run.reason else ""
     if run.reason == Reason.EXIT_NONZERO:
-        return _("The job script ended with exit code %(code)s.") % {"code": run.exit_code}
+        text = _("The job script ended with exit code %(code)s.") % {"code": run.exit_code}
+        meaning = engine_of(run.version).exit_meaning(run.exit_code or 0)
+        return f"{text.rstrip('.')}: {meaning}." if meaning else text
     if run.reason == Reason.SIGNAL:
         return _("The job was ended by signal %(number)s.") % {"number": run.signal}
     return f"{label}: {run.reason_text}" if run.reason_text else f"{label}."

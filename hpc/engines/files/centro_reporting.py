@@ -67,15 +67,17 @@ class Reporter:
         if self._url and self._token:
             self._unsent.put(line)
 
-    def task(self, name, state, **data):
+    def task(self, name, state, log_path=None, **data):
         """A step and its state: new, pending, running, complete, failed, skipped, cancelled."""
+        if log_path is not None and 0 < len(log_path) <= 600:  # more is not taken
+            data["log_path"] = log_path
         self.send("task", dict(data, name=str(name)[:200], state=state))
 
     def message(self, text):
-        self.send("message", {"text": text})
+        self.send("message", {"text": text[:4000]})
 
     def error(self, text):
-        self.send("error", {"text": text})
+        self.send("error", {"text": text[:4000]})
 
     def progress(self, percent, text=""):
         self.send("progress", {"percent": percent, "text": text})
