@@ -28,6 +28,7 @@ class SystemForm(forms.ModelForm):
             "poll_interval": _("Seconds between two looks at the queue while something changes."),
             "limits": _("max_connections, max_file_size_mb, command_timeout (seconds), window_mib"),
             "transfer_queue": _("For jobs that move files; empty is the scheduler's default queue."),
+            "events": _("How jobs report; choose the file where they cannot reach Centro by HTTP."),
             "scheduler_options": _('For example {"bin_dir": "/usr/bin"}.'),
         }
 
@@ -53,7 +54,7 @@ class SystemForm(forms.ModelForm):
 _CHECKED = (
     *("name", "description", "transport", "host", "port", "host_keys", "scheduler"),
     *("scheduler_options", "workdir", "filesystems", "poll_interval", "limits"),
-    "transfer_queue",
+    *("transfer_queue", "events"),
 )
 _SSH_ONLY = ("host", "port", "host_keys")
 

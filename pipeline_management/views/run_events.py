@@ -16,7 +16,7 @@ from pipeline_management.models import Run, RunEvent, RunTask
 from pipeline_management.timeline import Entry, timeline
 from pipeline_management.views.access import PageRequest, page, visible_run
 
-SHOWN_TASKS = 30
+SHOWN_TASKS = 20
 SHOWN_REPORTS = 12
 SHOWN_CHANGES = 60
 """What the run's page shows at most; the rest is a click away."""

@@ -129,13 +129,37 @@ def _pipelines() -> list[dict[str, Any]]:
             {"seconds": {"type": "integer", "minimum": 0, "maximum": 86400}},
         ),
         # leaves its trace outside the portal, so that tests can count executions
-        _pipeline("effect", "sleep 0.{{ config.tenths }}\necho {{ run.id }} $SLURM_JOB_ID >> ../effects\n",
-                  {"tenths": {"type": "integer", "minimum": 0, "maximum": 9}}),
+        _pipeline(
+            "effect",
+            "sleep 0.{{ config.tenths }}\necho {{ run.id }} $SLURM_JOB_ID >> ../effects\n",
+            {"tenths": {"type": "integer", "minimum": 0, "maximum": 9}},
+        ),
+        _reporting(),
         _phoenix(),
         _pipeline("wrong-partition", "echo never\n", queue="nowhere"),
         # a minute is the shortest limit that Slurm knows
         _pipeline("short-walltime", "echo started\nsleep 600\n", walltime="00:01:00"),
     ]
+
+
+def _reporting() -> dict[str, Any]:
+    """Tells of its tasks while it runs; with ``closed`` nobody answers at the address for events."""
+    script = (
+        "{% if config.closed %}\nexport CENTRO_EVENTS_URL=http://127.0.0.1:9/\n{% endif %}\n"
+        "n=0\n"
+        "while [ $n -lt {{ config.tasks }} ]; do\n"
+        "  n=$((n + 1))\n"
+        "  centro-event task step$n running --job $SLURM_JOB_ID\n"
+        "  centro-event task step$n complete --exit 0\n"
+        '  centro-event progress $((100 * n / {{ config.tasks }})) "step $n"\n'
+        "done\n"
+        "centro-event completed\n"
+    )
+    properties: dict[str, Any] = {
+        "tasks": {"type": "integer", "minimum": 1, "maximum": 5000},
+        "closed": {"type": "boolean"},
+    }
+    return _pipeline("reporting", script, properties)
 
 
 def _phoenix() -> dict[str, Any]:

@@ -146,6 +146,7 @@ def system_form(**fields: Any) -> dict[str, Any]:
         "name": "new", "transport": "ssh", "host": "login.example.org", "port": "22", "enabled": "on",
         "host_keys": json.dumps([HOST_KEY]), "scheduler": "slurm", "scheduler_options": "{}",
         "workdir": "/scratch/{username}", "filesystems": "[]", "poll_interval": "10", "limits": "{}",
+        "events": "both",
     }  # fmt: skip
     return management | values | fields
 

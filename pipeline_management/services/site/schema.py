@@ -163,6 +163,7 @@ class SystemPart(Part):
     poll_interval: Annotated[int, Field(ge=1, le=3600)] = 10
     limits: Limits = Limits()
     transfer_queue: SchedulerWord | None = None
+    events: Literal["both", "file"] = "both"
     credential: CredentialPart | None = None
 
     @model_validator(mode="after")

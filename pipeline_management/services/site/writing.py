@@ -56,6 +56,7 @@ def _write_system(part: SystemPart, secret: Secret | None, changes: Changes) -> 
         "poll_interval": part.poll_interval,
         "limits": part.limits.model_dump(exclude_none=True),
         "transfer_queue": part.transfer_queue or "",
+        "events": part.events,
     }
     if part.enabled is not None:
         values["enabled"] = part.enabled
