@@ -113,7 +113,7 @@ def _named_path(run: Run, stream: str) -> str:
 
 def _work_directory(run: Run) -> str:
     """Where the pipeline works: a run that goes on with another's work does so in that one's directory."""
-    return str(getattr(run, "work_directory", "") or run.directory)
+    return run.work_directory or run.directory
 
 
 def read_log(
