@@ -65,7 +65,15 @@ def state_badge_html(state: str, extra: str = "") -> SafeString:
 
 @register.simple_tag
 def state_badge(run: Run | str, extra: str = "") -> SafeString:
-    """The badge of a run's state, or of a state's name."""
+    """The badge of a run's state, or of a state's name; a run on hold says so."""
+    if isinstance(run, Run) and run.is_held:
+        return format_html(
+            '<span class="badge-state tone-warning {}" data-state="{}" data-held>{}{}</span>',
+            extra,
+            run.state,
+            icon("pause"),
+            _("Held"),
+        )
     return state_badge_html(run if isinstance(run, str) else run.state, extra)
 
 

@@ -20,11 +20,12 @@ from pipeline_management.services.presentation import explain, last_confirmation
 from pipeline_management.views.access import PageRequest, page, visible_run
 from pipeline_management.views.live import fragment, marked
 from pipeline_management.views.output import viewer_context
+from pipeline_management.views.run_control import actions
 from pipeline_management.views.run_events import progress_context
 
 
 def _live(request: PageRequest, run: Run) -> dict[str, Any]:
-    """What changes while the run goes on; five queries, none of them to the system."""
+    """What changes while the run goes on; a few queries, none of them to the system."""
     confirmed_at, source = last_confirmation(run)
     open_ = RunState(run.state) not in TERMINAL_STATES
     return {
@@ -38,6 +39,7 @@ def _live(request: PageRequest, run: Run) -> dict[str, Any]:
         "attempts": list(run.attempts.order_by("number")),
         "may_cancel": open_ and run.desired != Desired.CANCEL and may_cancel(request.user, run),
         "may_submit": may_submit(request.user),
+        **actions(request, run),
         "elapsed": _elapsed(run),
         "now": timezone.now(),
     }
@@ -58,6 +60,10 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     context = {
         "run": run,
         "live_html": live,
+        "token": uuid.uuid4(),
+        "successors": run.successors.order_by("-created_at").only(
+            "name", "state", "desired", "origin_kind", "created_at"
+        )[:20],
         "configuration": json.dumps(run.configuration, indent=2, ensure_ascii=False),
         "resources": [(key, value) for key, value in run.resources.items() if value is not None],
         **viewer_context(run),

@@ -61,6 +61,7 @@ def run_list(request: PageRequest) -> HttpResponseBase:
         "now": timezone.now(),
         "count_limit": COUNT_LIMIT,
         "query": request.GET.urlencode(),
+        "ticks": True,
     }
     if request.htmx:
         return fragment(request, "runs/table_live.html", context)

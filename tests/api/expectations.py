@@ -128,6 +128,12 @@ PAGES = {
     "run-events": Row(THE_LAB_PAGE),
     "run-log": Row(THE_LAB_PAGE),
     "run-cancel": Row("302 404 403 200 200 200", post="302 404 403 302 302 302"),
+    "run-hold": Row(post="302 404 403 302 302 302"),
+    "run-release": Row(post="302 404 403 302 302 302"),
+    "run-resubmit": Row("302 404 403 200 200 200", post="302 404 403 302 302 302"),
+    "run-resume": Row("302 404 403 409 409 409", post="302 404 403 409 409 409"),  # a plain script
+    "run-waiting": Row(THE_LAB_PAGE),
+    "runs-many": Row(post="302 400 400 400 400 400"),  # the body names no runs
     "submit": Row(ANY_USER_PAGE, post="302 400 403 302 302 400"),
     "custom": Row(ANY_USER_PAGE, post="302 400 403 302 302 400"),
     "pipelines": Row(ANY_USER_PAGE),

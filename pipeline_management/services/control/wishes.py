@@ -61,6 +61,7 @@ class Outcome:
 
 _IDLE_STATES = (RunState.DRAFT, RunState.QUEUED)
 _NOT_YOURS = "Only its submitter, managers of its lab and administrators can %s this run."
+_OVER = "The run is over (%s)."
 _WORDS = {Wish.CANCEL: "cancel", Wish.HOLD: "hold", Wish.RELEASE: "release"}
 
 
@@ -90,6 +91,8 @@ def request_many(
     )
     work = partial(_state, wish, [pk for pk in wanted if pk in visible], user, address)
     refusals = atomically(work)
+    if wish is Wish.CANCEL:  # in a list it matters which of them had ended before
+        refusals |= _over(list(visible))
     unknown = Refused("There is no such run, or it is not yours to see.")
     return [
         Outcome(pk, found is None, found.text if found is not None else "")
@@ -98,8 +101,16 @@ def request_many(
     ]
 
 
+def _over(ids: list[UUID]) -> dict[UUID, Refused]:
+    ended = (RunState.SUCCEEDED, RunState.FAILED)
+    rows = Run.objects.filter(pk__in=ids, state__in=ended).order_by().only("state", "desired")
+    return {run.pk: Refused(_OVER % run.get_state_display().lower()) for run in rows}
+
+
 def why_not(wish: Wish, run: Run, user: User) -> str:
     """Why the wish would be refused now, "" where it would not. Reads ``run.account.system``."""
+    if wish is Wish.CANCEL and RunState(run.state).is_terminal and may_control(user, run):
+        return _OVER % run.get_state_display().lower()
     found = _consider(wish, run, user, timezone.now())
     return found.text if isinstance(found, Refused) else ""
 
@@ -137,7 +148,7 @@ def _consider(wish: Wish, run: Run, user: User, now: datetime) -> Change | Refus
     if wish is Wish.CANCEL:
         return _cancel(run, user, now)
     if RunState(run.state).is_terminal:
-        return Refused(f"The run is over ({run.get_state_display().lower()}).")
+        return Refused(_OVER % run.get_state_display().lower())
     if run.desired == Desired.CANCEL:
         return Refused("The run is being cancelled.")
     return _hold(run, now) if wish is Wish.HOLD else _release(run, now)

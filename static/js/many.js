@@ -1,0 +1,50 @@
+// The bar above the list of runs: how many are ticked, all of a page at once, and ticks that survive a refresh.
+(function () {
+  "use strict";
+
+  const form = document.getElementById("many-form");
+  if (!form) return;
+  const ticked = new Set();
+  const count = document.getElementById("many-count");
+  const all = document.getElementById("many-all");
+
+  function boxes() {
+    return Array.from(document.querySelectorAll('#runs-live input[name="run"]'));
+  }
+
+  function show() {
+    const shown = boxes();
+    shown.forEach(function (box) {
+      box.checked = ticked.has(box.value);
+    });
+    const here = shown.filter(function (box) {
+      return box.checked;
+    }).length;
+    count.textContent = String(here);
+    all.checked = here > 0 && here === shown.length;
+    all.indeterminate = here > 0 && here < shown.length;
+    form.querySelectorAll("button[name=action]").forEach(function (button) {
+      button.disabled = here === 0;
+    });
+  }
+
+  document.addEventListener("change", function (event) {
+    if (event.target === all) {
+      boxes().forEach(function (box) {
+        if (all.checked) ticked.add(box.value);
+        else ticked.delete(box.value);
+      });
+    } else if (event.target.matches('#runs-live input[name="run"]')) {
+      if (event.target.checked) ticked.add(event.target.value);
+      else ticked.delete(event.target.value);
+    } else {
+      return;
+    }
+    show();
+  });
+  document.addEventListener("htmx:afterSwap", show);
+  boxes().forEach(function (box) {
+    if (box.checked) ticked.add(box.value);
+  });
+  show();
+})();
