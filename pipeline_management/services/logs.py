@@ -86,8 +86,8 @@ def path_of(run: Run, stream: str) -> str:
     if task is None:
         raise FileMissing(stream, "the run has no such task, or it has no log")
     # the path is the job's word: nobody may be led to another's file by it
-    path = posixpath.normpath(posixpath.join(_work_directory(run), task.log_path))
-    if not any(path.startswith(f"{top}/") for top in (_work_directory(run), run.directory) if top):
+    path = posixpath.normpath(posixpath.join(run.works_in, task.log_path))
+    if not any(path.startswith(f"{top}/") for top in (run.works_in, run.directory) if top):
         raise FileMissing(stream, "the task's log is not in the run's directory")
     return path
 
@@ -105,15 +105,10 @@ def _named_path(run: Run, stream: str) -> str:
         if stream not in streams_of(run):
             raise FileMissing(stream, "the job has no such file")
         if stream == RUNNER:
-            return posixpath.join(_work_directory(run), engine_of(run.version).runner_log)
+            return posixpath.join(run.works_in, engine_of(run.version).runner_log)
         return str(run.job_files[stream])
     name = f"job.{run.job_id}.out" if stream == "scheduler" else stream
     return posixpath.join(run.directory, name)
-
-
-def _work_directory(run: Run) -> str:
-    """Where the pipeline works: a run that goes on with another's work does so in that one's directory."""
-    return run.work_directory or run.directory
 
 
 def read_log(

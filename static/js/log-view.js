@@ -2,7 +2,8 @@
 (function () {
   "use strict";
   const CHUNK = 32768;
-  const POLL = 1500;
+  const POLL = 1500; // while something is being written; the pause grows while nothing is
+  const SLOWEST = 4500;
   const WAIT = 5000; // after a failure
   const FAR = 262144; // so far behind the end one jumps
   const NUMBERED = 67108864; // up to this size lines are counted without being asked
@@ -55,6 +56,7 @@
         if (!(await this.show(place))) await this.end();
         this.follow(!this.complete && !place);
       });
+      this.pause = POLL;
       this.poll(POLL);
     }
 
@@ -228,8 +230,10 @@
 
     async look() {
       if (document.hidden || this.busy) return this.poll(POLL);
+      const before = this.seen;
       await this.work(() => this.hear());
-      this.poll(this.failed ? WAIT : POLL);
+      this.pause = this.seen === before ? Math.min(SLOWEST, this.pause + 500) : POLL;
+      this.poll(this.failed ? WAIT : this.pause);
     }
 
     // What was written since: shown at the end of the window, or only counted.
