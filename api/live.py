@@ -119,16 +119,23 @@ class Gate:
             await self.application(scope, receive, send)
 
 
+class _PublicAddress:
+    """As much of a request as links need: they are told to many at once, so they are those of ``public_url``."""
+
+    versioning_scheme = None
+
+    def __init__(self, public_url: str) -> None:
+        self.public_url = public_url
+
+    def build_absolute_uri(self, path: str) -> str:
+        return self.public_url + path
+
+
 class ApiWords:
     """Messages of the websocket in the API's words; addresses in them are those of ``public_url``."""
 
     def __init__(self, public_url: str) -> None:
-        scheme, _, rest = public_url.partition("://")
-        host, _, port = rest.rpartition(":") if not rest.endswith("]") else (rest, "", "")
-        request = HttpRequest()
-        request.META = {"HTTP_HOST": rest, "SERVER_NAME": host or rest, "SERVER_PORT": port or "80"}
-        request.META["wsgi.url_scheme"] = scheme
-        self._context = {"request": Request(request)}
+        self._context = {"request": _PublicAddress(public_url)}
 
     def event(self, event: RunEvent) -> str:
         """One event, as a row of ``/api/v1/runs/<id>/events/``."""

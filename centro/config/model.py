@@ -98,8 +98,10 @@ class Declarations(Section):
     websockets_per_person: int = Field(
         50, ge=1, le=10_000, description="websockets that one person may hold per web server process"
     )
-    websocket_heartbeat: Seconds = Field(
+    websocket_heartbeat: int = Field(
         25,
+        ge=1,
+        le=30,
         description="seconds between two heartbeats of a websocket; at each its holder's rights are looked at again",
     )
     worker_threads: int = Field(16, ge=2, le=256, description="threads of the Celery worker")
