@@ -81,6 +81,7 @@ class SubmitForm(forms.Form):
         ),
     )
     token = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    origin = forms.CharField(required=False, max_length=36, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, user: Viewer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

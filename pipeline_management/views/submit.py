@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from pipeline_management.choices import RunSource
+from pipeline_management.choices import RunKind, RunSource
 from pipeline_management.errors import (
     Conflict,
     DomainError,
@@ -22,11 +21,12 @@ from pipeline_management.errors import (
     TooLarge,
 )
 from pipeline_management.forms.submit import SubmitForm
-from pipeline_management.models import PipelineVersion, Run
+from pipeline_management.models import PipelineVersion
 from pipeline_management.policy import may_submit
 from pipeline_management.querysets import visible_versions
 from pipeline_management.services import intake
 from pipeline_management.services.validation import with_places
+from pipeline_management.views import edit_again as again
 from pipeline_management.views.access import PageRequest, page
 from pipeline_management.views.faults import faults_in
 from pipeline_management.views.plans import plan_context
@@ -70,16 +70,11 @@ def _initial(request: PageRequest) -> dict[str, Any]:
 
 
 def _of_run(request: PageRequest, run_id: str) -> dict[str, Any]:
-    try:
-        key = uuid.UUID(run_id)
-    except ValueError as error:
-        raise Http404 from error
-    run = Run.objects.visible_to(request.user).select_related("version__pipeline").filter(pk=key).first()
-    if run is None:
-        raise Http404
+    run = again.run_of(request, run_id)
     configuration = run.configuration
     named = "pipeline" in configuration
     return {
+        "origin": run.pk if run.kind == RunKind.PIPELINE else None,
         "pipeline": "" if named or run.version is None else str(run.version),
         "configuration": json.dumps(configuration, indent=2, ensure_ascii=False),
     }
@@ -111,7 +106,11 @@ def _prepare(request: PageRequest, form: SubmitForm) -> tuple[intake.PreparedRun
     if chosen and "pipeline" in document:
         _agree(request, chosen, document["pipeline"], text)
     prepared = intake.prepare(
-        user=request.user, document=document, text=text, pipeline=chosen or None
+        user=request.user,
+        document=document,
+        text=text,
+        pipeline=chosen or None,
+        origin=again.origin_of(request, document),
     )
     return prepared, text
 
@@ -129,7 +128,9 @@ def _agree(request: PageRequest, chosen: str, named: Any, text: str) -> None:
 
 def _submit(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
     try:
-        prepared, _text = _prepare(request, form)
+        prepared, text = _prepare(request, form)
+        if again.is_to_be_shown(request, prepared):
+            return _checked(request, form, prepared, text)
         run, created = intake.create_run(
             user=request.user,
             prepared=prepared,
@@ -180,6 +181,7 @@ def _checked(
     context = {
         **(plan or {}),
         "prepared": prepared,
+        **again.comparison(prepared),
         "warnings": faults_in(text, prepared.warnings),
         "curl": _curl(request, prepared),
         "resources": [(key, value) for key, value in prepared.resources.items() if value is not None],
@@ -240,6 +242,7 @@ def _rebound(request: PageRequest, form: SubmitForm, text: str) -> SubmitForm:
         "pipeline": request.POST.get("pipeline", ""),
         "configuration": text,
         "token": form.once(),
+        "origin": request.POST.get("origin", ""),
     }
     return SubmitForm(user=request.user, initial=initial)
 

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from pipeline_management.choices import Desired, OriginKind, RunState
-from pipeline_management.models import Run
+from pipeline_management.models import PipelineSystem, Run
 from pipeline_management.services.engines.shell import ShellEngine
-from tests.factories import make_run, make_user
+from tests.factories import make_run, make_user, make_version
 
 pytestmark = pytest.mark.django_db
 HELLO = {"pipeline": "hello", "name": "x"}
@@ -152,3 +152,45 @@ def test_rows_can_be_ticked(boss) -> None:
     page = boss.get("/runs/").content.decode()
     assert f'name="run" value="{run.pk}" form="many-form"' in page and 'id="many-cancel"' in page
     assert 'name="run"' not in boss.get("/").content.decode()
+
+
+def test_an_edited_run_shows_its_differences_before_it_is_sent(boss) -> None:
+    run = make_run(
+        state=RunState.FAILED, configuration={"pipeline": "hello", "name": "x", "list": [1, 2]},
+        version=make_version("hello"), name="first",
+    )  # fmt: skip
+    PipelineSystem.objects.create(version=run.version, system=run.system)
+    page = boss.get(f"/submit/?run={run.pk}").content.decode()
+    assert f'name="origin" value="{run.pk}"' in page
+    text = '{"pipeline": "hello", "name": "y", "list": [1, 2, 3]}'
+    form = {"action": "submit", "origin": str(run.pk), "configuration": text, "pipeline": ""}
+    shown = boss.post("/submit/", form)
+    page = shown.content.decode()
+    assert shown.status_code == 200 and run.successors.count() == 0
+    assert "/name" in page and "/list/2" in page and "&quot;x&quot;" in page
+    seen = page.split('name="seen" value="')[1].split('"')[0]
+    other = boss.post("/submit/", form | {"seen": seen, "configuration": text.replace("y", "z")})
+    assert other.status_code == 200 and run.successors.count() == 0  # these were not shown
+    sent = boss.post("/submit/", form | {"seen": seen})
+    new = run.successors.get()
+    assert sent.url == f"/runs/{new.pk}/"
+    assert (new.origin_kind, new.configuration["name"], new.lab) == (OriginKind.EDIT, "y", run.lab)
+
+
+def test_an_unchanged_run_is_the_same_again(boss) -> None:
+    run = make_run(state=RunState.FAILED, configuration={"pipeline": "hello", "name": "x"},
+                   version=make_version("hello"))  # fmt: skip
+    PipelineSystem.objects.create(version=run.version, system=run.system)
+    text = '{"name": "x", "pipeline": "hello"}'
+    form = {"action": "submit", "origin": str(run.pk), "configuration": text, "pipeline": ""}
+    page = boss.post("/submit/", form).content.decode()
+    assert "The same as" in page
+    seen = page.split('name="seen" value="')[1].split('"')[0]
+    boss.post("/submit/", form | {"seen": seen})
+    assert run.successors.get().origin_kind == OriginKind.RESUBMIT
+
+
+def test_an_origin_that_is_not_there_is_not_found(boss) -> None:
+    make_run()
+    form = {"action": "submit", "origin": "x", "configuration": '{"pipeline": "hello"}'}
+    assert boss.post("/submit/", form).status_code == 404
