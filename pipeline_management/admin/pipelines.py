@@ -100,7 +100,9 @@ class VersionForm(forms.ModelForm):
         return cleaned
 
     def clean_engine_options(self) -> Any:
-        options = self.cleaned_data["engine_options"] or {}
+        options = self.cleaned_data["engine_options"]
+        if options is None:
+            return {}
         if not isinstance(options, dict):
             raise ValidationError(_("Expected a JSON object."))
         return options
