@@ -38,7 +38,8 @@ class TransferSerializer(ReadOnly):
     state = text_choice(TransferState)
     system = serializers.CharField(source="account.system.name")
     path = serializers.CharField(
-        help_text="On the system: target of an upload, source of a download."
+        source="shown_path",
+        help_text="On the system: target of an upload, source of a download.",
     )
     name = serializers.CharField()
     size = serializers.IntegerField(allow_null=True, help_text="Bytes; null while not known.")

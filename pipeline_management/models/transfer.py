@@ -87,6 +87,8 @@ class Transfer(models.Model):
     )
     account = models.ForeignKey(SystemAccount, on_delete=models.CASCADE, related_name="transfers")
     path = models.TextField()
+    packed_from = models.TextField(blank=True)
+    """The folder of which ``path`` is the archive, made for a download and removed after it."""
     source_name = models.TextField(blank=True)
     key = models.CharField(max_length=250, unique=True)
     form = models.JSONField(default=dict, blank=True)
@@ -144,8 +146,15 @@ class Transfer(models.Model):
 
     @property
     def name(self) -> str:
-        """The file's base name on the system."""
+        """What the file is called: its base name on the system, or that of the folder with ".tar.gz"."""
+        if self.packed_from:
+            return f"{self.packed_from.rpartition('/')[2] or 'root'}.tar.gz"
         return self.path.rpartition("/")[2]
+
+    @property
+    def shown_path(self) -> str:
+        """What a person calls the source or the target."""
+        return self.packed_from or self.path
 
     @property
     def state_enum(self) -> TransferState:

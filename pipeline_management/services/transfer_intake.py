@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from django.contrib.auth.models import User
 
-from hpc.errors import HpcError, IsADirectory, RemoteFileError, TransportError
+from hpc.errors import HpcError, RemoteFileError, TransportError
 from pipeline_management.errors import InvalidRequest, Problem, Unavailable
 from pipeline_management.models import SystemAccount, Transfer
 from pipeline_management.models.transfer import Manner, TransferState
@@ -56,13 +56,14 @@ def upload(
 
 
 def download(user: User, system: str, path: str, *, address: str | None = None) -> Transfer:
-    """A file of the system on its way to where the person can fetch it.
+    """A file or, packed into one archive, a folder of the system on its way to where the person can fetch it.
 
     Raises ``InvalidRequest`` naming the field, ``TooLarge``, ``Conflict``, ``Unavailable``.
     """
     account = _account(user, system)
     with _plain_refusals("path"):
-        return requests.request_download(user, account, from_home(path), address=address)
+        where = from_home(path)
+        return requests.request_download(user, account, where, folders=True, address=address)
 
 
 def stop(transfer: Transfer, user: User, *, address: str | None = None) -> None:
@@ -95,8 +96,6 @@ def _plain_refusals(field: str) -> Iterator[None]:
     """What the system says as a fault of the request; a way to it that is broken as ``Unavailable``."""
     try:
         yield
-    except IsADirectory as error:
-        raise _wrong(field, f"{error.path} is a directory; name a file.") from error
     except RemoteFileError as error:
         raise _wrong(field, f"{error}.") from error
     except TransportError as error:

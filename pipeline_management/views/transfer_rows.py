@@ -69,7 +69,7 @@ def row(transfer: Transfer) -> Row:
         icon=_ICONS.get(state, "cancelled"),
         upload=transfer.direction == Direction.UPLOAD,
         name=transfer.name,
-        path=transfer.path,
+        path=transfer.shown_path,
         system=transfer.system.name,
         size=size(transfer.size),
         created_at=transfer.created_at,

@@ -22,7 +22,7 @@
 
   // --- small things ------------------------------------------------------------------------------------------
   function bytes(number) {
-    const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    const units = ["bytes", "KB", "MB", "GB", "TB"];
     let unit = 0;
     while (number >= 1024 && unit < units.length - 1) {
       number /= 1024;

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import io
 import json
 import os
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from django.test import Client
 
 from pipeline_management.models import AuditEvent, Transfer
 from pipeline_management.models.transfer import TransferState
+from pipeline_management.services.transfers import work
+from pipeline_management.services.transfers.area import area
 from pipeline_management.services.transfers.changes import change
 from tests.api.site import JSON, Site
 from tests.factories import make_account
@@ -31,6 +35,7 @@ def staging(settings: Any, tmp_path: Path) -> Path:
     """A staging area of this test's own."""
     folder = tmp_path / "staging"
     settings.CENTRO_STAGING = settings.CENTRO_STAGING | {"path": folder}
+    area().prepare()
     return folder
 
 
@@ -71,6 +76,14 @@ def wanted(home: Path, **fields: Any) -> dict[str, Any]:
         "size": 10,
     }
     return {k: v for k, v in (values | fields).items() if v is not None}
+
+
+def fetch(link: str) -> bytes:
+    """What a link leads to."""
+    parts = urlsplit(link)
+    answer: Any = Client().get(f"{parts.path}?{parts.query}")
+    assert answer.status_code == 200
+    return b"".join(answer.streaming_content)
 
 
 def put(link: str, data: bytes) -> Any:
@@ -199,6 +212,25 @@ def test_a_download(ask: Ask, home: Path) -> None:
     assert shown["links"]["file"] == "https://store.example.org/x?signature=1"
     assert ask("POST", f"{transfer.pk}/cancel/").json()["state"] == "invalid"
     assert ask("GET", f"{transfer.pk}/").json()["links"]["file"] is None
+
+
+def test_a_folder_comes_as_one_archive(ask: Ask, home: Path) -> None:
+    folder = home / "my results"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "report").write_text("all is well")
+    made = ask("POST", "", {"direction": "download", "system": "local", "path": str(folder)}).json()
+    assert (made["name"], made["path"], made["size"]) == ("my results.tar.gz", str(folder), None)
+    assert work.work() > 0
+    shown = ask("GET", f"{made['id']}/").json()
+    assert (shown["state"], shown["error"]) == ("ready", "")
+    got = fetch(shown["links"]["file"])
+    with tarfile.open(fileobj=io.BytesIO(got), mode="r:gz") as archive:
+        report = archive.extractfile("my results/sub/report")
+        assert report is not None and report.read() == b"all is well"
+    assert hashlib.sha256(got).hexdigest() == shown["sha256"]
+    transfer = Transfer.objects.get()
+    assert not Path(transfer.path).exists(), "the archive on the system is removed"
+    assert transfer.leftovers is False
 
 
 def test_a_source_that_will_not_do(ask: Ask, home: Path) -> None:

@@ -28,11 +28,13 @@ from pipeline_management.services.file_audit import printable
 from pipeline_management.services.transfers import limits
 from pipeline_management.services.transfers.area import (
     area,
+    largest,
     link_seconds,
     prepared_area,
     store_answers,
 )
 from pipeline_management.services.transfers.changes import change, task_status
+from pipeline_management.services.transfers.packing import archive_path
 from pipeline_management.transfer_states import OPEN, is_legal
 from staging.base import key_for, part_size_for
 
@@ -96,10 +98,13 @@ def request_download(
     account: SystemAccount,
     source: str,
     *,
+    folders: bool = False,
     with_task: bool = False,
     address: str | None = None,
 ) -> Transfer:
     """Bring a file of the system's to the store, from where the person can fetch it (``link``, once ``READY``).
+
+    ``folders``: a directory is taken too, and comes as one archive.
 
     Raises ``TooLarge``, ``Conflict``, ``Unavailable``, and of the system ``FileMissing``, ``FileForbidden``,
     ``IsADirectory``, ``NotADirectory``, ``NotRegular``.
@@ -108,7 +113,9 @@ def request_download(
     seconds = limits_of(account.system).command_timeout
     found = client_for(account).run(download_source(source, timeout=seconds))
     if found.is_directory:
-        raise IsADirectory(source, "is a directory")
+        if not folders:
+            raise IsADirectory(source, "is a directory")
+        return _begin(_archive(user, account, found.path), with_task, address)
     limit = limits.check_size(found.size)
     transfer = _new(user, account, Direction.DOWNLOAD, found.path, posixpath.basename(found.path))
     transfer.state = TransferState.QUEUED
@@ -133,6 +140,20 @@ def _new(
         key=key_for(pk.hex, name),
         expires_at=timezone.now() + timedelta(seconds=link_seconds()),
     )
+
+
+def _archive(user: User, account: SystemAccount, folder: str) -> Transfer:
+    """The download of a folder; the worker packs it first. Raises as ``request_download``."""
+    if posixpath.basename(folder) in ("", ".", ".."):
+        raise ValueError(f"{folder} has no name of its own to be archived under")
+    transfer = _new(
+        user, account, Direction.DOWNLOAD, folder, f"{posixpath.basename(folder)}.tar.gz"
+    )
+    transfer.path, transfer.packed_from = archive_path(account, transfer.id.hex), folder
+    transfer.state = TransferState.QUEUED
+    transfer.limit = largest()
+    transfer.next_at = timezone.now()
+    return transfer
 
 
 def _is_text(path: str) -> bool:
@@ -224,5 +245,5 @@ def of_task(task: ApiTask) -> Transfer | None:
 
 
 def _record(transfer: Transfer, action: str, user: User | None, address: str | None) -> None:
-    target = f"{transfer.system.name}:{transfer.path}"
+    target = f"{transfer.system.name}:{transfer.shown_path}"
     audit.record(user, action, target, address=address, data={"transfer": str(transfer.pk)})

@@ -14,6 +14,7 @@ from hpc.files import moving
 from pipeline_management.models import Transfer
 from pipeline_management.models.transfer import Direction, TransferState
 from pipeline_management.services.clients import client_for
+from pipeline_management.services.transfers import packing
 from pipeline_management.services.transfers.area import area, link_seconds, prepared_area
 from pipeline_management.services.transfers.changes import RELEASED, change
 from pipeline_management.services.transfers.job import temporary_name
@@ -38,6 +39,8 @@ def tidy(transfer: Transfer) -> None:
     try:
         if transfer.direction == Direction.UPLOAD:
             _discard_temporary(transfer)
+        elif transfer.packed_from:
+            packing.remove(client_for(transfer.account), transfer)
         kept = transfer.state == TransferState.FAILED and transfer.direction == Direction.UPLOAD
         if transfer.state not in _KEEPS_OBJECT and not kept:
             _forget_object(transfer)

@@ -14,6 +14,7 @@ from pipeline_management.models.transfer import Route, TransferState
 from pipeline_management.services.transfers.area import link_seconds
 from pipeline_management.services.transfers.job import Hopeless, Job, Unequal
 from pipeline_management.services.transfers.limits import too_large
+from pipeline_management.services.transfers.packing import pack
 from pipeline_management.services.transfers.proof import (
     DIFFERENT,
     check,
@@ -30,6 +31,7 @@ _MOST_AT_ONCE = 64
 def run(job: Job) -> None:
     """Bring a download on, from wherever it is, to its end; the errors are those of ``to_system.run``."""
     transfer = job.transfer
+    pack(job)
     size, moment = job.client.run(moving.moment(transfer.path))
     if reason := too_large(size):
         raise Hopeless(reason)
@@ -185,5 +187,7 @@ def _publish(job: Job) -> None:
     job.finished(
         TransferState.READY,
         link=job.area.download_url(transfer.key, link_seconds(), name=name),
+        leftovers=bool(transfer.packed_from),
+        next_at=timezone.now(),
         expires_at=timezone.now() + timedelta(seconds=link_seconds()),
     )
