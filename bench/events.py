@@ -72,11 +72,11 @@ PIPELINE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def stored(stack: LiveStack) -> Counter[tuple[str, str]]:
-    """How often each event of the job is in the database, by its sender and text or number."""
+def stored(stack: LiveStack, run_id: str) -> Counter[tuple[str, str]]:
+    """How often each event of the run's job is in the database, by its sender and text or number."""
     rows = stack.sql(
         "SELECT sender, IF(sender = 'head', sender_seq, data) FROM pipeline_management_runevent"
-        " WHERE sender <> ''"
+        f" WHERE sender <> '' AND REPLACE(run_id, '-', '') = '{run_id.replace('-', '')}'"
     )
     return Counter((row[0] if row[0] == "head" else "job", row[1]) for row in rows)
 
@@ -113,7 +113,7 @@ def measure(lab: Lab, stack: LiveStack, options: argparse.Namespace) -> Report:
     stack.wait_state(run_id, "running", seconds=90)
     for part, kill in kills(lab, stack):
         time.sleep(options.seconds / 5)
-        seen = sum(stored(stack).values())
+        seen = sum(stored(stack, run_id).values())
         say(f"killing {part} with {seen} events in the database")
         kill()
     stack.wait_ready()
@@ -124,7 +124,7 @@ def measure(lab: Lab, stack: LiveStack, options: argparse.Namespace) -> Report:
         for caller in range(1, CALLERS + 1)
         for number in range(1, calls + 1)
     }
-    found = stored(stack)
+    found = stored(stack, run_id)
     lost = len(expected - set(found))
     doubled = sum(found.values()) - len(found)
     foreign = len(set(found) - expected)
