@@ -1,7 +1,7 @@
 # Short names for what people type often; each line can be typed by hand as well.
 PYTHON = .venv/bin/python
 
-.PHONY: setup run test fast lint types docs bench check lab
+.PHONY: setup run test fast lint types docs bench bench-transfer check lab
 
 setup:            ## virtual environment, packages, database, example site
 	./start.sh --setup
@@ -31,5 +31,8 @@ docs:             ## the generated reference pages
 
 bench:            ## all benchmarks against the bare commands, on a lab of their own
 	bash bench/run.sh
+
+bench-transfer:   ## large files by both routes and stores, beside scp; a quarter of an hour, 15 GB of disk
+	$(PYTHON) -m bench.transfer
 
 check: lint types fast
