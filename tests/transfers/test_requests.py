@@ -13,9 +13,17 @@ from django.utils import timezone
 from hpc.errors import FileMissing, IsADirectory, ParentMissing
 from pipeline_management.choices import TaskStatus
 from pipeline_management.errors import Conflict, InvalidRequest, TooLarge, Unavailable
-from pipeline_management.models import AuditEvent, SystemAccount, Transfer
-from pipeline_management.models.transfer import Direction, Manner, TransferState
-from pipeline_management.services.transfers import arrivals, changes, parts, requests, tidying, work
+from pipeline_management.models import AuditEvent, StoreRoute, SystemAccount, Transfer
+from pipeline_management.models.transfer import Direction, Manner, Route, TransferState
+from pipeline_management.services.transfers import (
+    arrivals,
+    changes,
+    parts,
+    requests,
+    routes,
+    tidying,
+    work,
+)
 from pipeline_management.services.transfers.area import area, local_area
 from pipeline_management.transfer_states import FINAL, TRANSITIONS, WORKING
 from staging.base import MIB
@@ -268,6 +276,24 @@ def test_one_account_moves_no_more_than_two_at_once(near: Desk, tmp_path: Path) 
     taken = [work.take("me"), work.take("me"), work.take("me"), work.take("me")]
     assert [one.pk if one else None for one in taken] == [made[0].pk, made[1].pk, other.pk, None]
     assert taken[0] is not None and taken[0].fence == 1
+
+
+def test_the_route_is_known_without_asking_where_there_is_no_choice(
+    near: Desk, settings: Any
+) -> None:
+    system = near.account.system
+    found = routes.known_route(system)
+    assert found is not None and found.route == Route.THROUGH and "Centro keeps" in found.reason
+    settings.CENTRO_STAGING = settings.CENTRO_STAGING | {"kind": "s3", "route": "direct"}
+    found = routes.known_route(system)
+    assert found is not None and found.route == Route.DIRECT
+    settings.CENTRO_STAGING = settings.CENTRO_STAGING | {"route": "auto"}
+    assert routes.known_route(system) is None
+    routes.distrust(system, "curl: no route to host")
+    found = routes.known_route(system)
+    assert found is not None and found.route == Route.THROUGH
+    StoreRoute.objects.update(probed_at=timezone.now() - routes.KEPT_AFTER_FAILURE)
+    assert routes.known_route(system) is None
 
 
 def test_parts_come_in_any_order_and_the_upload_goes_on(near: Desk, tmp_path: Path) -> None:
