@@ -67,7 +67,7 @@ _COMMENTS: tuple[tuple[str, str], ...] = (
     (r"Not enough (free|total) nodes available", "It waits for free nodes."),
     (r"Insufficient amount of resource:? *([\w.]+)", r"Not enough of {} is free yet."),
     (r"Insufficient amount of server resource:? *([\w.]+)", r"Not enough of {} is free yet."),
-    (r"(Queue|Server).*limit|limit reached|would exceed", "A limit of the cluster holds it back."),
+    (r"(?i)(queue|server|user|group|project)\b.*\blimit|would exceed", "A limit of the cluster holds it back."),
     (r"Queue not started", "The queue is not started."),
     (r"Queue not an execution queue", "The queue does not run jobs itself."),
     (r"conflict with reservation or top job", "Jobs with a higher priority are ahead of it."),
