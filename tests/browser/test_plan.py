@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,6 +57,4 @@ def test_a_plan_is_made_on_demand(open_as: Open, site: Site, look: str) -> None:
     expect(page.locator("#plan-tasks tbody tr")).to_have_count(7)
     wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     assert page.evaluate(wider) is False
-    if folder := os.environ.get("CENTRO_TEST_PICTURES"):
-        page.screenshot(path=str(Path(folder) / f"plan-{look}.png"), full_page=True)
     assert Run.objects.count() == 0
