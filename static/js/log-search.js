@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const MOST = 1000;
+  const AT_ONCE = 4; // questions, each of 64 MiB
   const PAINTED = "log-found";
 
   class LogSearch {
@@ -43,7 +44,9 @@
       this.running = true;
       const known = this.hits.length;
       try {
-        while (!this.done && this.hits.length - known < MOST) {
+        for (let asked = 0; !this.done && this.hits.length - known < MOST; asked += 1) {
+          // the rest of a huge file is searched when the reader wants the next match
+          if (asked >= AT_ONCE && this.hits.length > known) break;
           const found = await this.view.source.search({ ...wanted, start: this.next, limit: MOST }, stop.signal);
           this.hits.push(...found.hits.map((hit) => hit.offset));
           this.next = found.next_offset;

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from pipeline_management.choices import RunState, TaskState
 from pipeline_management.models import Run, RunTask
 from pipeline_management.services import log_sharing
+from tests.browser.test_look import CONTRAST, STRUCTURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +97,34 @@ def test_what_a_terminal_would_show(open_as: Open, run: Run, tmp_path: Path) -> 
     ]  # fmt: skip
     assert page.evaluate("window.bad") is None
     assert page.locator(".log-danger").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_colour_is_readable(open_as: Open, run: Run, tmp_path: Path, scheme: Any) -> None:
+    codes = [
+        *range(30, 38),
+        *range(90, 98),
+        *range(40, 48),
+        *range(100, 108),
+        1,
+        2,
+        7,
+        "31;7",
+        "1;2;36",
+    ]
+    text = "".join(f"\x1b[{code}mcolour {code}\x1b[0m\n" for code in codes)
+    (tmp_path / "stdout").write_text(
+        text + "::error::a\n::warning::b\n::notice::c\n::debug::d\n::group::e\n"
+    )
+    over(run)
+    page = open_as("viewer", f"/runs/{run.pk}/log/#L2", color_scheme=scheme)
+    expect(page.locator(".log-target")).to_have_text("colour 31")
+    assert page.evaluate(CONTRAST) == []
+    assert page.evaluate(STRUCTURE) == []
+    page.locator("#log-find").fill("colour 3")
+    page.locator("#log-find").press("Enter")
+    expect(page.locator(".log-current")).to_have_count(1)
+    assert page.evaluate(CONTRAST) == []
 
 
 def ansi(page: Page, text: str) -> list[list[str]]:
