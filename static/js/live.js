@@ -19,10 +19,10 @@
   let again = 0;
   let hiding = 0;
   let pushing = false;
-  const state = new Map(); // by part: when it was read, whether it is being read, whether to read it once more
+  const state = new Map(); // by part: when it was read, the request under way, whether to read it once more
 
   function of(id) {
-    if (!state.has(id)) state.set(id, { read: 0, busy: false, wanted: false, timer: 0 });
+    if (!state.has(id)) state.set(id, { read: 0, xhr: null, wanted: false, timer: 0 });
     return state.get(id);
   }
 
@@ -32,9 +32,9 @@
     if (!part || document.hidden) return;
     const now = of(id);
     const wait = now.read + pause - Date.now();
-    if (now.busy || wait > 0) {
+    if (now.xhr || wait > 0) {
       now.wanted = true;
-      if (!now.busy && !now.timer) {
+      if (!now.xhr && !now.timer) {
         now.timer = setTimeout(function () {
           now.timer = 0;
           if (now.wanted) read(id);
@@ -69,15 +69,16 @@
       return;
     }
     now.read = Date.now();
-    now.busy = true;
+    now.xhr = event.detail.xhr;
   });
 
   document.addEventListener("htmx:afterRequest", function (event) {
-    const id = event.detail.elt.id;
-    if (!parts.includes(id)) return;
-    const now = of(id);
-    now.busy = false;
-    if (now.wanted) read(id);
+    // By its request: a part that was replaced has left the page, and htmx names its parent instead.
+    state.forEach(function (now, id) {
+      if (!now.xhr || now.xhr !== event.detail.xhr) return;
+      now.xhr = null;
+      if (now.wanted) read(id);
+    });
   });
 
   // --- the websocket ---------------------------------------------------------------------------------------
