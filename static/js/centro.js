@@ -146,7 +146,7 @@
     // Nobody looks: ask again when the page is seen. Somebody marks text in the part: do not replace it now.
     const selection = getSelection();
     const marking =
-      !selection.isCollapsed && event.detail.elt.id !== "log-poll" && event.detail.elt.contains(selection.anchorNode);
+      !selection.isCollapsed && event.detail.elt.contains(selection.anchorNode);
     if (isLive(event) && (document.hidden || marking)) event.preventDefault();
   });
   ["htmx:sendError", "htmx:responseError", "htmx:timeout"].forEach(function (name) {
