@@ -19,6 +19,7 @@ from pipeline_management.services.control.waiting import waiting_of
 from pipeline_management.services.control.wishes import Wish
 from pipeline_management.services.engines.registry import engine_of
 from pipeline_management.views.access import PageRequest, page, visible_run
+from pipeline_management.views.plans import plan_context
 
 _STATUS: tuple[tuple[type[DomainError], int], ...] = (
     (NotAllowed, 403),
@@ -86,7 +87,8 @@ def resubmit(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
 
 @page("GET", "HEAD", "POST")
 def resume(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
-    """GET: ask back. POST: a new run that goes on in the directory of this one."""
+    """GET: ask back, with ``?plan=1`` also what is left to do, which the system is asked for and takes seconds.
+    POST: a new run that goes on in the directory of this one."""
     return _again(request, pk, OriginKind.RESUME)
 
 
@@ -95,7 +97,9 @@ def _again(request: PageRequest, pk: uuid.UUID, kind: OriginKind) -> HttpRespons
     context: dict[str, Any] = {"run": run, "resuming": kind is OriginKind.RESUME}
     try:
         if request.method != "POST":
-            again.prepare(kind, run, request.user)
+            prepared = again.prepare(kind, run, request.user)
+            if context["resuming"] and "plan" in request.GET:
+                context |= plan_context(prepared, resume_of=run)
             return render(request, "runs/again.html", {**context, "token": uuid.uuid4()})
         act = again.resume if kind is OriginKind.RESUME else again.resubmit
         new, created = act(

@@ -70,6 +70,8 @@ def test_resume_is_offered_where_it_can_be(boss, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ShellEngine, "can_resume", True)
     assert 'id="resume-button"' in boss.get(f"/runs/{run.pk}/").content.decode()
     assert run.directory in boss.get(f"/runs/{run.pk}/resume/").content.decode()
+    planned = boss.get(f"/runs/{run.pk}/resume/?plan=1").content.decode()
+    assert "it has no plan to show" in planned and 'id="plan-button"' not in planned
     answer = boss.post(f"/runs/{run.pk}/resume/", follow=True)
     new = run.successors.get()
     assert new.work_directory == run.directory and run.directory in answer.content.decode()
