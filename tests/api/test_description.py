@@ -75,7 +75,7 @@ def test_answers_are_as_described(site: Site, text: str) -> None:
     agree(client.get("/api/v1/systems/local/").json(), "System")
     agree(client.get("/api/v1/whoami/").json(), "WhoAmI")
     body = {"pipeline": "hello", "name": "x"}
-    agree(client.post("/api/v1/new-run/?dry_run=1", body, content_type=JSON).json(), "DryRun")
+    agree(client.post("/api/v1/new-run/?dry_run=1", body, content_type=JSON).json(), "PlannedRun")
     agree(client.post("/api/v1/new-run/", body, content_type=JSON).json(), "Created")
     agree(client.post("/api/v1/tokens/", {"name": "t"}, content_type=JSON).json(), "CreatedToken")
     agree(client.get("/api/v1/tokens/").json()["results"][0], "Token")

@@ -371,11 +371,8 @@ def test_the_list_tells_of_visible_runs_only(
             }
             await awaited(process, note, foreign)
             message = await all_.next()
-            assert (message["type"], message["run"]["id"], message["seq"]) == (
-                "run",
-                str(foreign.pk),
-                2,
-            )
+            told = (message["type"], message["run"]["id"], message["seq"])
+            assert told == ("run", str(foreign.pk), 2)
             await awaited(process, note, run)
             assert (await all_.next())["run"]["id"] == str(run.pk)
             message = await mine.next()  # the first since the snapshot: nothing of the other lab
