@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pipeline_management import schema_outline
 from pipeline_management.schema_outline import outline
+from pipeline_management.services.log_text import readable, whole_characters
 from pipeline_management.templatetags.centro_pages import duration
-from pipeline_management.views.output import readable, whole_characters
 
 
 @pytest.mark.parametrize(
