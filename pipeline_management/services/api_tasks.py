@@ -114,7 +114,7 @@ def find(task_id: str) -> ApiTask | None:
 def run_inline(
     task: ApiTask,
     work: Callable[[], T],
-    deadline: float = DEADLINE,
+    deadline: float | None = None,
     *,
     then: Callable[[T], object] | None = None,
     raises: tuple[type[Exception], ...] = (),
@@ -125,12 +125,12 @@ def run_inline(
     ``work`` runs in a thread of its own and should not touch the database; ``then`` gets what it returned
     and may. The result (of ``then`` if given) becomes the task's data with status 200. What either
     raises ends the task with 400: ``TaskFailed`` with its data, ``HpcError`` with its text; after
-    ``StillRunning`` the task stays open. Past ``deadline`` seconds the request is not kept waiting: the
+    ``StillRunning`` the task stays open. Past ``deadline`` seconds (``DEADLINE``) the request is not kept waiting: the
     work goes on alone, and ``hand_over()``, called then, gives what is to be called at its end. Exceptions
     of the classes in ``raises`` within the deadline delete the task and pass through instead.
     """
     future = _pool.submit(work)
-    if not wait([future], deadline).done:
+    if not wait([future], DEADLINE if deadline is None else deadline).done:
         leave = hand_over() if hand_over is not None else None
         future.add_done_callback(partial(_later, task, then, leave))
         return task
