@@ -129,10 +129,10 @@ def test_a_file_in_another_encoding_is_told_so(open_as: Open) -> None:
     expect(page.locator("#result .problem")).to_contain_text("not UTF-8")
 
 
-def test_a_run_is_submitted_again_with_its_configuration(open_as: Open, site: Site) -> None:
+def test_a_run_is_edited_and_submitted_with_its_configuration(open_as: Open, site: Site) -> None:
     run = site.run(configuration={"pipeline": "hello", "name": "once more"})
     page = open_as("submitter", f"/runs/{run.pk}/")
-    page.get_by_role("link", name="Submit again").click()
+    page.get_by_role("link", name="Edit and submit").click()
     expect_value(page, "once more")
     assert json.loads(value(page)) == run.configuration
 
