@@ -27,6 +27,7 @@ def measured(lab: Lab, *arguments: str) -> Figures:
         [sys.executable, "-m", *arguments], cwd=ROOT, env=kept | lab.env(), capture_output=True, text=True,
         timeout=280, check=False,
     )  # fmt: skip
+    print(answer.stderr[-3000:])  # faults that it met, shown where the test fails
     assert answer.returncode == 0, answer.stderr[-3000:]
     found = {
         f"{number} {name}": dict(word.split("=", 1) for word in values.split())

@@ -27,7 +27,7 @@ def logged_in(browser: Browser, stack: LiveStack, *, websockets: bool) -> Page:
     page.locator("#id_username").fill("alice")
     page.locator("#id_password").fill(PASSWORDS["alice"])
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"/$"))
+    page.wait_for_url(f"{stack.base_url}/")
     return page
 
 
