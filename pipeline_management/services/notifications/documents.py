@@ -47,7 +47,7 @@ def document(delivery: Delivery, lab: Lab) -> tuple[str, bytes]:
 
 def run_fields(run: Run) -> dict[str, Any]:
     """The run as ``GET /api/v1/runs/{id}/`` shows it, but for its large parts (configuration, script,
-    attempts) and what only open runs have (attention, last confirmation)."""
+    attempts) and what only open runs have (attention, last confirmation, held)."""
     version = run.version
     return {
         "id": str(run.pk),
@@ -70,12 +70,18 @@ def run_fields(run: Run) -> dict[str, Any]:
         "queue_state": run.queue_state,
         "queue_reason": run.queue_reason,
         "nodes": run.nodes,
+        "progress": run.progress,
+        "progress_text": run.progress_text,
+        "tasks_total": run.tasks_total,
+        "tasks_done": run.tasks_done,
+        "tasks_failed": run.tasks_failed,
         **{name: _time(getattr(run, name)) for name in _TIMES},
         "resources": run.resources,
         "links": links(run),
     }
 
 
+_LINKED = ("events", "tasks", "log", "cancel", "hold", "release", "resubmit", "resume")
 _TIMES = ("created_at", "submitted_at", "started_at", "ended_at", "finished_at")
 
 
@@ -87,11 +93,6 @@ def _time(at: datetime | None) -> str | None:
 def links(run: Run) -> dict[str, str]:
     """Absolute addresses that belong to the run."""
     base = settings.CENTRO_PUBLIC_URL
-    names = {
-        "self": "api-run",
-        "events": "api-run-events",
-        "log": "api-run-log",
-        "cancel": "api-run-cancel",
-    }
+    names = {"self": "api-run"} | {word: f"api-run-{word}" for word in _LINKED}
     found = {word: base + reverse(name, kwargs={"run_id": run.pk}) for word, name in names.items()}
     return found | {"page": base + reverse("run-detail", kwargs={"pk": run.pk})}

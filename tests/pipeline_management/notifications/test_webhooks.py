@@ -78,7 +78,7 @@ def test_the_run_is_told_as_the_api_shows_it(
     request = RequestFactory(headers={"host": "centro.example.org"}).get("/", secure=True)
     found = Run.objects.for_lists().get(pk=run.pk)
     shown = json.loads(json.dumps(RunSerializer(found, context={"request": request}).data))
-    for only_open in ("attention", "last_confirmation"):
+    for only_open in ("attention", "last_confirmation", "held"):
         del shown[only_open]
     assert told == shown | {"resources": {"cpus": 4}}
 
