@@ -86,11 +86,7 @@ def keep(data: object) -> Stored | object:
     with _lock:
         if now - _touched.get(digest, float("-inf")) < TOUCHED:
             return Stored(digest)
-    SharedAnswer.objects.update_or_create(
-        digest=digest,
-        defaults={"used_at": timezone.now()},
-        create_defaults={"text": text, "used_at": timezone.now()},
-    )
+    _store(digest, text)
     with _lock:
         _touched[digest] = now
         while len(_touched) > 1024:
@@ -144,6 +140,16 @@ def forget() -> None:
     with _lock:
         _touched.clear()
         _made.clear()
+
+
+def _store(digest: str, text: str) -> None:
+    """Several threads and processes may store the same text at once: looking first and inserting then would
+    make them wait for each other in a circle."""
+    now = timezone.now()
+    SharedAnswer.objects.bulk_create(
+        [SharedAnswer(digest=digest, text=text, used_at=now)], ignore_conflicts=True
+    )
+    SharedAnswer.objects.filter(pk=digest, used_at__lt=now).update(used_at=now)
 
 
 def _is_fresh(stored: Stored) -> bool:

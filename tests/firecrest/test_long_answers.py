@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import RequestFactory
 from django.utils import timezone
 
@@ -95,6 +98,26 @@ def test_what_no_task_has_any_more_is_forgotten(alice: User, system: System) -> 
     assert api_tasks.delete_expired() == 1
     assert read(kept) == LONG
     assert SharedAnswer.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_who_store_the_same_at_once_do_not_block_each_other() -> None:
+    ready = threading.Barrier(8)
+
+    def work(_: int) -> set[object]:
+        stored = set()
+        try:
+            for number in range(15):
+                ready.wait(30)
+                stored.add(long_answers.keep(LONG | {"n": number}))
+        finally:
+            connections.close_all()
+        return stored
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(work, range(8)))
+    assert all(stored == found[0] for stored in found)
+    assert SharedAnswer.objects.count() == len(found[0]) == 15
 
 
 def test_a_new_answer_is_not_forgotten_before_its_task_is_made() -> None:
