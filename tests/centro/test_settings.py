@@ -171,7 +171,7 @@ def test_celery_carries_json_only_and_keeps_no_results() -> None:
     assert (conf.task_ignore_result, conf.task_acks_late) == (True, True)
     assert conf.worker_prefetch_multiplier == 1
     assert conf.worker_pool == "threads"
-    assert set(settings.CELERY_TASK_QUEUES) == {"submit", "poll", "control"}
+    assert set(settings.CELERY_TASK_QUEUES) == {"submit", "poll", "control", "transfer"}
 
 
 def test_every_sweep_expires_when_the_next_is_due() -> None:

@@ -192,7 +192,7 @@ def test_somebody_elses_job_of_our_id_is_no_sighting() -> None:
         foreign = record(JobState.COMPLETED, workdir="/other")
         return {"7": [record(JobState.FAILED, exit_code=3), foreign]}, True
 
-    seen = sightings([run], Observation({"7": other}, {}), "u", history)[run]
+    seen = sightings([run], Observation({"7": other}, {}, {}), "u", history)[run]
     assert (list(seen.listed), asked) == ([], [["7"]])
     assert [one.exit_code for one in seen.records] == [3]  # though a newer one has the id
 
@@ -201,5 +201,5 @@ def test_parts_of_a_job_belong_to_it() -> None:
     run = Run(directory="/w", job_id="7", submitted_at=NOW)
     jobs = {one.job_id: one for one in (job(JobState.RUNNING, "7_1"), job(JobState.QUEUED, "7+0"),
                                         job(JobState.RUNNING, "71"))}  # fmt: skip
-    found = sightings([run], Observation(jobs, {}), "u", lambda ids: ({}, True))[run]
+    found = sightings([run], Observation(jobs, {}, {}), "u", lambda ids: ({}, True))[run]
     assert [one.job_id for one in found.listed] == ["7_1", "7+0"]
