@@ -62,7 +62,7 @@ def version(workflow: dict[str, Any], **options: Any) -> PipelineVersion:
 
 
 def configuration(driver: Driver, *samples: str, seconds: int = 0) -> dict[str, Any]:
-    return {"samples": list(samples), "seconds": seconds, "mended": f"{driver.root}/mended"}
+    return {"samples": list(samples), "seconds": seconds, "mended": f"{driver.root}/rule-mended"}
 
 
 def test_in_one_job_a_failing_rule_then_only_the_failed_part_again(
