@@ -49,13 +49,13 @@ settings.configure(
 django.setup()
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402 (needs the settings above)
-from django.db import connection, models, transaction  # noqa: E402
-from django.http import HttpRequest, HttpResponse  # noqa: E402
-from django.urls import path  # noqa: E402
-from rest_framework import serializers  # noqa: E402
-from rest_framework.request import Request  # noqa: E402
-from rest_framework.response import Response  # noqa: E402
-from rest_framework.views import APIView  # noqa: E402
+from django.db import connection, models, transaction  # noqa: E402 (as above)
+from django.http import HttpRequest, HttpResponse  # noqa: E402 (as above)
+from django.urls import path  # noqa: E402 (as above)
+from rest_framework import serializers  # noqa: E402 (as above)
+from rest_framework.request import Request  # noqa: E402 (as above)
+from rest_framework.response import Response  # noqa: E402 (as above)
+from rest_framework.views import APIView  # noqa: E402 (as above)
 
 
 class Entry(models.Model):

@@ -11,4 +11,4 @@ class CentroConfig(AppConfig):
 
     def ready(self) -> None:
         """Import for effect: without it, publishing by task name would use an unconfigured broker."""
-        from centro import celery, checks, connections, heartbeat  # noqa: F401
+        from centro import celery, checks, connections, heartbeat  # noqa: F401  for their effect

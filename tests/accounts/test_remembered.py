@@ -8,27 +8,7 @@ from django.core.cache import cache
 
 from accounts import remembered
 from accounts.remembered import LIFETIME, LOOK, Remembered
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.at = 1000.0
-
-    def __call__(self) -> float:
-        return self.at
-
-
-class Question:
-    """Counts how often it is asked; the answer is the count."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def __call__(self) -> int:
-        self.asked += 1
-        return self.asked
+from tests.asking import Clock, Question
 
 
 @pytest.fixture(autouse=True)
@@ -45,12 +25,12 @@ def test_a_second_question_is_not_asked() -> None:
 
 
 def test_it_ends_with_its_lifetime() -> None:
-    clock, question = Clock(), Question()
+    clock, question = Clock(1000.0), Question()
     memory: Remembered[int] = Remembered(clock=clock)
     memory.get("a", question)
-    clock.at += LIFETIME - 0.01
+    clock.time += LIFETIME - 0.01
     assert memory.get("a", question) == 1
-    clock.at += 0.02
+    clock.time += 0.02
     assert memory.get("a", question) == 2
 
 
@@ -93,18 +73,18 @@ def test_a_log_in_does_not_end_it() -> None:
 
 def test_a_change_by_another_process_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that the other process does here is to set the stamp in the shared cache."""
-    clock = Clock()
+    clock = Clock(1000.0)
     monkeypatch.setattr("accounts.remembered.time.monotonic", clock)
     memory: Remembered[int] = Remembered(clock=clock)
     question = Question()
     memory.get("a", question)
     cache.set("standing", "another")
-    clock.at += 2 * LOOK
+    clock.time += 2 * LOOK
     assert memory.get("a", question) == 2
 
 
 def test_a_change_during_the_reading_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     monkeypatch.setattr("accounts.remembered.time.monotonic", clock)
     memory: Remembered[int] = Remembered(clock=clock)
 
@@ -113,5 +93,5 @@ def test_a_change_during_the_reading_is_not_lost(monkeypatch: pytest.MonkeyPatch
         return 1
 
     memory.get("a", read_while_it_changes)
-    clock.at += 2 * LOOK
+    clock.time += 2 * LOOK
     assert memory.get("a", lambda: 5) == 5

@@ -8,25 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pipeline_management.services.coalescing import Coalesced
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
-class Question:
-    """Counts how often it was asked; answers with the number."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def __call__(self) -> int:
-        self.asked += 1
-        return self.asked
+from tests.asking import Clock, Question
 
 
 def test_an_answer_is_kept_for_its_time() -> None:
