@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from hpc.rows import (
     ReservationSpec,
 )
 
+MAX_IDS = 500
+"""Job ids in one command line."""
 UNIT = "\x1f"
 """The field separator asked of every scheduler command: a byte that no field of ours can hold."""
 
@@ -191,3 +194,14 @@ class Scheduler(ABC):
 
     def _lacks(self, verb: str) -> NotSupported:
         return NotSupported(f"the {self.name} scheduler does not offer {verb}")
+
+
+def checked_ids(job_ids: Sequence[str], form: re.Pattern[str], scheduler: str) -> list[str]:
+    """The ids of one command, 1 to ``MAX_IDS`` of them. ``ValueError`` for another number, and for an id that has
+    not the form of the ``scheduler`` (its name): none of them can be taken for an option."""
+    if not 0 < len(job_ids) <= MAX_IDS:
+        raise ValueError(f"{len(job_ids)} job ids given, expected 1 to {MAX_IDS}")
+    for job_id in job_ids:
+        if not form.fullmatch(job_id):
+            raise ValueError(f"job id {job_id!r} is not a {scheduler} job id")
+    return list(job_ids)

@@ -15,7 +15,7 @@ from typing import ClassVar, TypeVar
 from hpc.commands import Command, CommandResult
 from hpc.errors import NotSupported, SchedulerError, SchedulerSilent
 from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns, WaitingJob
-from hpc.schedulers.base import Scheduler, SchedulerConfig
+from hpc.schedulers.base import Scheduler, SchedulerConfig, checked_ids
 from hpc.schedulers.pbs_parse import (
     default_queue,
     parse_jobs,
@@ -36,7 +36,6 @@ from hpc.schedulers.pbs_tables import (
 
 T = TypeVar("T")
 
-MAX_IDS = 500
 DIALECTS = ("openpbs", "pbspro", "torque")
 _NO_HISTORY = 4
 _JOB_ID = re.compile(r"[0-9]{1,18}(\[[0-9]{0,9}\])?")
@@ -258,12 +257,7 @@ def _changed(result: CommandResult) -> None:
 
 
 def _ids(job_ids: Sequence[str]) -> list[str]:
-    if not 0 < len(job_ids) <= MAX_IDS:
-        raise ValueError(f"{len(job_ids)} job ids given, expected 1 to {MAX_IDS}")
-    for job_id in job_ids:
-        if not _JOB_ID.fullmatch(job_id):
-            raise ValueError(f"job id {job_id!r} is not a PBS job id")
-    return list(job_ids)
+    return checked_ids(job_ids, _JOB_ID, "PBS")
 
 
 def _word(field: str, value: str) -> str:

@@ -14,7 +14,7 @@ from typing import ClassVar, TypeVar
 from hpc.commands import Command, CommandResult
 from hpc.errors import NotSupported, SchedulerError, SchedulerSilent
 from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns, WaitingJob
-from hpc.schedulers.base import UNIT
+from hpc.schedulers.base import UNIT, checked_ids
 from hpc.schedulers.slurm_parse import (
     HISTORY_FIELDS,
     JOB_ID,
@@ -38,7 +38,6 @@ from hpc.schedulers.slurm_tables import (
 
 T = TypeVar("T")
 
-MAX_IDS = 500
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _GONE = ("Invalid job id specified", "already complet", "already finished")
@@ -198,12 +197,7 @@ def _changed(result: CommandResult) -> None:
 
 
 def _ids(job_ids: Sequence[str]) -> list[str]:
-    if not 0 < len(job_ids) <= MAX_IDS:
-        raise ValueError(f"{len(job_ids)} job ids given, expected 1 to {MAX_IDS}")
-    for job_id in job_ids:
-        if not JOB_ID.fullmatch(job_id):
-            raise ValueError(f"job id {job_id!r} is not a Slurm job id")
-    return list(job_ids)
+    return checked_ids(job_ids, JOB_ID, "Slurm")
 
 
 def _resources(spec: JobSpec) -> list[tuple[str, str]]:

@@ -54,7 +54,7 @@ class _Reporting:
     def _all_tasks(self):
         try:
             return list(self.runner.workflow)
-        except Exception:
+        except Exception:  # a workflow that is not there yet, in the words of any version
             return []
 
     async def _look(self):

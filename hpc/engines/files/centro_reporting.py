@@ -105,7 +105,7 @@ class Reporter:
             with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310  the same
                 answer.read(1000)
             self._failures = 0
-        except Exception:
+        except Exception:  # whatever it is: the file has the events, and the pipeline must go on
             self._failures += 1
 
     def _flush(self):

@@ -129,7 +129,7 @@ def _move(transfer: Transfer) -> None:
         _later(transfer, error)
     except (OperationalError, InterfaceError):
         raise  # the database is away: the lease runs out and somebody goes on
-    except Exception:
+    except Exception:  # a fault of ours: doing it again would meet it again
         logger.exception("%s failed in a way that was not foreseen", transfer)
         _fail(transfer, "Centro could not do this; its log says why.")
 
