@@ -31,6 +31,7 @@ LIST_SECONDS = 0.25
 LOOK_SECONDS = 10.0
 LOOK_SECONDS_DEAF = 2.0
 """How often the database is asked for what was not announced, with and without Redis."""
+CANCEL_SECONDS = 0.5
 
 
 class Watcher(Protocol):
@@ -141,9 +142,13 @@ class Hub:
 
     async def close(self) -> None:
         """The process ends: stop listening and reading. The server has cut the websockets by then."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # More than once where needed: a wait_for of Python 3.11 loses a cancellation that comes together with
+        # what it waits for, and the Redis client sends its commands in one.
+        left = set(self._tasks)
+        while left:
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=CANCEL_SECONDS)
         self._tasks = []
         await self.database(connections.close_all)
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -15,6 +15,7 @@ from accounts.models import ApiToken, Membership, Role
 from pipeline_management.choices import RunState
 from pipeline_management.consumers import hub as hubs
 from pipeline_management.consumers import mailbox, runs
+from pipeline_management.consumers.bell import Bell
 from pipeline_management.models import Run
 from pipeline_management.services import watching
 from pipeline_management.services.transition import Change, apply
@@ -397,3 +398,28 @@ def test_without_announcements_the_list_is_told_a_little_later(
             assert (await socket.next())["seq"] == 2
 
     played(scenario, announced=False)
+
+
+def test_a_process_ends_though_a_library_lost_the_first_cancellation(
+    run: Run, alice: User, monkeypatch: pytest.MonkeyPatch, played: Play
+) -> None:
+    lost: list[str] = []
+
+    async def deaf(self: Bell) -> None:
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                if lost:
+                    raise
+                lost.append("once")
+
+    monkeypatch.setattr(Bell, "listen", deaf)
+    headers = by_token(alice)
+
+    async def scenario(process: Process) -> None:
+        async with process.socket(f"/ws/runs/{run.pk}/", headers) as socket:
+            assert (await socket.next())["type"] == "snapshot"
+
+    played(scenario)
+    assert lost == ["once"]
