@@ -222,6 +222,22 @@ class SchedulerKind(models.TextChoices):
     LOCAL = "local", _("Plain processes")
 
 
+class UsageSource(models.TextChoices):
+    """Who said what a run has used."""
+
+    NONE = "", ""
+    SACCT = "sacct", _("Slurm's accounting")
+    QSTAT = "qstat", _("the history of PBS")
+    PROCESS = "process", _("the system's own account of its processes")
+
+
+class BudgetKind(models.TextChoices):
+    """The time for which a lab's budget is."""
+
+    MONTH = "month", _("Each calendar month")
+    PERIOD = "period", _("From one day to another")
+
+
 class HealthState(models.TextChoices):
     UNKNOWN = "unknown", _("Not asked yet")
     OK = "ok", _("Answers")

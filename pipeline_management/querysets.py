@@ -13,7 +13,13 @@ from accounts.policy import Scope, Viewer, scope_of
 from pipeline_management.choices import OPEN_STATES
 
 if TYPE_CHECKING:
-    from pipeline_management.models import Pipeline, PipelineVersion, Run, System  # noqa: F401  types only
+    from pipeline_management.models import (  # noqa: F401  types only
+        Pipeline,
+        PipelineVersion,
+        Run,
+        System,
+        UsageDay,
+    )
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -93,3 +99,25 @@ class SystemQuerySet(models.QuerySet["System"]):
 
     def _of_labs(self, user: Viewer) -> models.QuerySet[PipelineVersion, int]:
         return visible_versions(user).values_list("systems", flat=True)
+
+
+class UsageDayQuerySet(models.QuerySet["UsageDay"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """The usage of the runs that the person sees; see ``RunQuerySet.visible_to``."""
+        scope = scope_of(user)
+        if scope.everything:
+            return self
+        if scope.user_id is None:
+            return self.none()
+        own = Q(lab_id__in=scope.sees_own) | Q(lab_id__isnull=True)
+        return self.filter(Q(lab_id__in=scope.sees) | Q(own, submitter_id=scope.user_id))
+
+    def reviewed_by(self, user: Viewer, scope: Scope | None = None) -> Self:
+        """The usage that the person answers for: all of the labs that he manages, his own of the others;
+        everything for administrators. ``scope``, when already known, saves a query."""
+        scope = scope or scope_of(user)
+        if scope.everything:
+            return self
+        if scope.user_id is None:
+            return self.none()
+        return self.filter(Q(lab_id__in=scope.manages) | Q(submitter_id=scope.user_id))

@@ -6,11 +6,13 @@ from pipeline_management.models.report import RunTask
 from pipeline_management.models.run import Attempt, Run, RunLog
 from pipeline_management.models.system import System, SystemAccount
 from pipeline_management.models.transfer import StoreRoute, Transfer
+from pipeline_management.models.usage import Budget, RunUsage, UsageDay
 
 __all__ = [
     "ApiTask",
     "Attempt",
     "AuditEvent",
+    "Budget",
     "Delivery",
     "Heartbeat",
     "MailPreference",
@@ -22,10 +24,12 @@ __all__ = [
     "RunEvent",
     "RunLog",
     "RunTask",
+    "RunUsage",
     "SharedAnswer",
     "StoreRoute",
     "System",
     "SystemAccount",
     "Transfer",
+    "UsageDay",
     "Webhook",
 ]
