@@ -40,7 +40,7 @@ fail() {
 root=$(pwd -P)
 python=$root/.venv/bin/python
 tests=
-lab_dir=
+lab_dirs=
 scratch=
 
 # Runs on every way out. What a kill -9 of this script leaves is ended by the lab's own guard process.
@@ -54,9 +54,10 @@ clean_up() {
         done
         kill -KILL -- "-$tests" 2>/dev/null
     fi
-    if [ -n "$lab_dir" ]; then
-        "$python" -m tests.lab down --dir "$lab_dir" </dev/null
-    fi
+    for dir in $lab_dirs; do
+        "$python" -m tests.lab down --dir "$dir" </dev/null &
+    done
+    wait
     [ -z "$scratch" ] || rm -rf "$scratch"
 }
 trap clean_up EXIT
@@ -122,6 +123,23 @@ TEXT
     exit 0
 }
 
+# A lab for each worker; the first one's variables are the environment's as well.
+start_labs() {
+    local number dir exports pids=()
+    for number in $(seq "$1"); do
+        dir=$(mktemp -d "${TMPDIR:-/tmp}/centro-lab-XXXXXX")
+        lab_dirs="$lab_dirs${lab_dirs:+ }$dir"
+        "$python" -m tests.lab up --dir "$dir" --owner $$ </dev/null >/dev/null &
+        pids+=($!)
+    done
+    for number in "${pids[@]}"; do
+        wait "$number" || exit 1
+    done
+    exports=$("$python" -m tests.lab env --dir "${lab_dirs%% *}") || exit 1
+    eval "$exports"
+    export CENTRO_LAB_DIRS=$lab_dirs
+}
+
 # As a job of its own (set -m), so that whatever it leaves behind can be ended with its process group.
 run_tests() {
     local with_parent=()
@@ -151,17 +169,18 @@ if [ "$mode" = no-root ]; then
     left_out=$("$python" -m pytest --collect-only -q -m "lab or browser" </dev/null 2>/dev/null | grep -c '::')
     say "not root: $left_out tests marked lab or browser are left out (they install Debian packages and log in as several users)"
 fi
+# One more worker than processors: much of the time of a test on servers is waiting.
+workers=1
+if [ ${#arguments[@]} -eq 0 ]; then
+    workers=$(($(nproc) + 1))
+    arguments=(-n "$workers" --dist loadgroup --no-loadscope-reorder)
+fi
 if [ "$mode" = all ]; then
-    lab_dir=$(mktemp -d "${TMPDIR:-/tmp}/centro-lab-XXXXXX")
-    exports=$("$python" -m tests.lab up --dir "$lab_dir" --owner $$ </dev/null) || exit 1
-    eval "$exports"
+    start_labs "$workers"
 else
-    for name in DIR SSH_PORT SSH_KEY HOST_KEY USERS DATABASE_URL REDIS_URL; do
+    for name in DIR DIRS SSH_PORT SSH_KEY HOST_KEY USERS DATABASE_URL REDIS_URL; do
         unset "CENTRO_LAB_$name"
     done
-fi
-if [ ${#arguments[@]} -eq 0 ]; then
-    arguments=(-n "$(nproc)" --dist loadgroup)
 fi
 run_tests ${selection[@]+"${selection[@]}"} "${arguments[@]}"
 exit "$code"

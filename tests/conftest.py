@@ -57,6 +57,21 @@ def choose_environment() -> None:
     )
 
 
+def choose_lab() -> None:
+    """A lab of its own for each worker of pytest-xdist, where `test.sh` has started several.
+
+    Tests in different workers then neither share servers nor see each other's jobs.
+    """
+    folders = os.environ.get("CENTRO_LAB_DIRS", "").split()
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if folders and worker:
+        from tests.lab.lab import Lab
+
+        number = int(worker.removeprefix("gw")) % len(folders)
+        os.environ.update(Lab.at(Path(folders[number])).env())
+
+
+choose_lab()
 choose_environment()
 
 
@@ -70,9 +85,8 @@ def pytest_configure(config: pytest.Config) -> None:
     import django
 
     if lab_redis := os.environ.get("CENTRO_LAB_REDIS_URL"):
-        # pytest-xdist tells its workers their names, gw0, gw1, …, only here; each has its own Redis
-        # database, 0 is the portal's
-        worker = getattr(config, "workerinput", {}).get("workerid", "gw0")
+        # workers that share a lab have each their own Redis database, 0 is the portal's
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
         number = int(worker.removeprefix("gw")) % 14 + 1
         os.environ["CENTRO_REDIS_URL"] = f"{lab_redis.removesuffix('/0')}/{number}"
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -93,14 +107,35 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(STATE, ignore_errors=True)
 
 
+FIRST = ("faults", "schema", "start")
+"""Groups of tests that take minutes and have servers of their own: begun first, they are not waited for at the end."""
+
+
+def group_of(item: pytest.Item) -> str:
+    """The tests that must run one after the other, in one worker of pytest-xdist; "" is anywhere.
+
+    Tests on a lab's servers go by their files, so that what a file starts is started once; those of the
+    pipeline engines share an installed Snakemake.
+    """
+    marked = item.get_closest_marker("xdist_group")
+    if marked and marked.args[0] != "lab":
+        return str(marked.args[0])
+    if marked or item.get_closest_marker("lab") or item.get_closest_marker("browser"):
+        file = item.nodeid.partition("::")[0]
+        return "pipeline_engines" if "/pipeline_engines/" in file else file
+    return ""
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share the lab's servers run one after the other, in one worker of pytest-xdist."""
+    """Long groups first, then the other groups; single tests fill up at the end."""
+    places = {}
     for item in items:
-        if item.get_closest_marker("xdist_group"):
-            continue  # has servers of its own
-        if item.get_closest_marker("lab") or item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("lab"))
+        group = group_of(item)
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+        places[item] = 0 if group in FIRST else 1 if group else 2
+    items.sort(key=places.__getitem__)
 
 
 def skipped_in_ci(config: pytest.Config) -> int:
