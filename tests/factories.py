@@ -31,6 +31,7 @@ from pipeline_management.models import (
     System,
     SystemAccount,
 )
+from pipeline_management.services import words
 
 _numbers = itertools.count(1)
 
@@ -130,6 +131,7 @@ def make_run(
     for field, value in fields.items():
         setattr(run, field, value)
     run.save(force_insert=True)
+    words.index_again(run)
     RunEvent.objects.create(
         run=run, seq=1, at=timezone.now(), actor=run.submitter.username, type="state",
         to_state=state, evidence="portal",

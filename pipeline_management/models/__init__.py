@@ -1,3 +1,12 @@
+from pipeline_management.models.annotation import (
+    LabLabel,
+    RunInput,
+    RunLabel,
+    RunNote,
+    RunStar,
+    RunWord,
+    SavedView,
+)
 from pipeline_management.models.api_task import ApiTask, SharedAnswer
 from pipeline_management.models.event import AuditEvent, Heartbeat, RunEvent
 from pipeline_management.models.notification import Delivery, MailPreference, RunEnding, Webhook
@@ -15,6 +24,7 @@ __all__ = [
     "Budget",
     "Delivery",
     "Heartbeat",
+    "LabLabel",
     "MailPreference",
     "Pipeline",
     "PipelineSystem",
@@ -22,9 +32,15 @@ __all__ = [
     "Run",
     "RunEnding",
     "RunEvent",
+    "RunInput",
+    "RunLabel",
     "RunLog",
+    "RunNote",
+    "RunStar",
     "RunTask",
     "RunUsage",
+    "RunWord",
+    "SavedView",
     "SharedAnswer",
     "StoreRoute",
     "System",

@@ -82,6 +82,10 @@ class Run(models.Model):
     reason_text = models.CharField(max_length=1000, blank=True)
     exit_code = models.IntegerField(null=True, blank=True)
     signal = models.IntegerField(null=True, blank=True)
+    cause = models.CharField(max_length=40, blank=True, default="")
+    """The class of the failure by which runs are grouped, as "OUT_OF_MEMORY" or "QUOTA"; see ``services.causes``."""
+    cause_text = models.CharField(max_length=200, blank=True, default="")
+    """The same in words: the first failed task, and the line of output that says it."""
     attention = models.CharField(max_length=32, choices=Attention.choices, blank=True, default="")
     attention_text = models.CharField(max_length=500, blank=True)
     attention_since = models.DateTimeField(null=True, blank=True)
@@ -152,6 +156,11 @@ class Run(models.Model):
             models.Index(fields=["submitter", "-created_at"], name="run_submitter_newest"),
             models.Index(fields=["-created_at", "-id"], name="run_newest"),
             models.Index(fields=["job_id"], name="run_job_id"),
+            models.Index(fields=["state", "-created_at"], name="run_state_newest"),
+            models.Index(fields=["version", "-created_at"], name="run_version_newest"),
+            models.Index(fields=["system", "-created_at"], name="run_system_newest"),
+            models.Index(fields=["cause", "-created_at"], name="run_cause_newest"),
+            models.Index(fields=["attention", "-created_at"], name="run_attention_newest"),
         ]
 
     def __str__(self) -> str:

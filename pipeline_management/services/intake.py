@@ -24,7 +24,7 @@ from pipeline_management.models import (
     System,
     SystemAccount,
 )
-from pipeline_management.services import audit, dispatch, json_faults
+from pipeline_management.services import audit, dispatch, json_faults, words
 from pipeline_management.services.announcing import announce
 from pipeline_management.services.control.directories import claim_directory
 from pipeline_management.services.documents import (
@@ -313,6 +313,7 @@ def _write(
             evidence=Confirmation.PORTAL,
             data=data,
         )
+        words.index_new(run, prepared.configuration, prepared.version.schema)
         audit.record(
             user,
             "run.create",

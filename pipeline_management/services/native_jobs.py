@@ -33,7 +33,7 @@ from pipeline_management.choices import (
     RunState,
 )
 from pipeline_management.models import ApiTask, Attempt, Run, RunEvent, SystemAccount
-from pipeline_management.services import api_tasks, cluster, faults, leases, trouble
+from pipeline_management.services import api_tasks, cluster, faults, leases, trouble, words
 from pipeline_management.services.announcing import announce
 from pipeline_management.services.clients import client_for, settle_seconds
 from pipeline_management.services.documents import canonical_json
@@ -218,6 +218,7 @@ def _write_down(
         run=run, seq=1, at=now, actor=user.username, type="state", to_state=RunState.SUBMITTING,
         evidence=Confirmation.PORTAL, data={"source": RunSource.FIRECREST},
     )  # fmt: skip
+    words.index_new(run, {})
     announce(run.pk, 1, "state")
     Attempt.objects.create(run=run, number=1, script_sha256=hashlib.sha256(content).hexdigest())
     return run, api_tasks.create(user, account.system, run=run, task_id=task_id)
