@@ -54,7 +54,7 @@ def outline(schema: Any) -> list[Row]:
     return rows
 
 
-def _resolve(node: Any, root: dict[str, Any]) -> dict[str, Any]:
+def resolved(node: Any, root: dict[str, Any]) -> dict[str, Any]:
     """The node with its ``$ref`` into the same document (``#/…``) filled in; others are left as they are."""
     for _step in range(MAX_DEPTH):
         if not isinstance(node, dict):
@@ -80,10 +80,10 @@ def _members(node: dict[str, Any], root: dict[str, Any], path: str, depth: int) 
     if isinstance(properties, dict):
         for name, child in properties.items():
             place = f"{path}.{name}" if path else str(name)
-            yield from _place(_resolve(child, root), root, place, name in needed, depth)
+            yield from _place(resolved(child, root), root, place, name in needed, depth)
     items = node.get("items")
     if isinstance(items, dict) and depth:
-        child = _resolve(items, root)
+        child = resolved(items, root)
         if "properties" in child or "items" in child:
             yield from _members(child, root, f"{path}[]", depth + 1)
 
@@ -103,12 +103,12 @@ def _types(node: dict[str, Any], root: dict[str, Any]) -> str:
     names = [kind for kind in listed if isinstance(kind, str)]
     items = node.get("items")
     if names == ["array"] and isinstance(items, dict):
-        inner = _types(_resolve(items, root), root)
+        inner = _types(resolved(items, root), root)
         return _("list of %(type)s") % {"type": inner} if inner else _("list")
     for choice in ("oneOf", "anyOf"):
         options = node.get(choice)
         if not names and isinstance(options, list):
-            names = [_types(_resolve(option, root), root) for option in options]
+            names = [_types(resolved(option, root), root) for option in options]
     if not names and "enum" in node:
         return _("one of the values")
     return _(" or ").join(dict.fromkeys(name for name in names if name))

@@ -8,6 +8,7 @@ from pipeline_management.models.annotation import (
     SavedView,
 )
 from pipeline_management.models.api_task import ApiTask, SharedAnswer
+from pipeline_management.models.draft import Draft
 from pipeline_management.models.event import AuditEvent, Heartbeat, RunEvent
 from pipeline_management.models.notification import Delivery, MailPreference, RunEnding, Webhook
 from pipeline_management.models.pipeline import Pipeline, PipelineSystem, PipelineVersion
@@ -23,6 +24,7 @@ __all__ = [
     "AuditEvent",
     "Budget",
     "Delivery",
+    "Draft",
     "Heartbeat",
     "LabLabel",
     "MailPreference",

@@ -23,7 +23,7 @@ from pipeline_management.choices import (
     RunState,
 )
 from pipeline_management.models import Run, SystemAccount
-from pipeline_management.services import api_tasks, dispatch, leases, native_lookup, trouble
+from pipeline_management.services import api_tasks, dispatch, drafts, leases, native_lookup, trouble
 from pipeline_management.services.clients import client_for
 from pipeline_management.services.control import children, holding
 from pipeline_management.services.history import first_fault
@@ -185,8 +185,8 @@ def _audit() -> None:
 
 
 def sweep_retention() -> None:
-    """Delete what is past its use: expired sessions and tasks, tokens that expired a month ago, and
-    old deliveries."""
+    """Delete what is past its use: expired sessions and tasks, tokens that expired a month ago,
+    old deliveries and drafts."""
     _once("sweep:retention", _retention)
 
 
@@ -194,4 +194,5 @@ def _retention() -> None:
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
     api_tasks.delete_expired()
     outbox.delete_old()
+    drafts.delete_expired()
     ApiToken.objects.filter(expires_at__lt=timezone.now() - timedelta(days=30)).delete()
