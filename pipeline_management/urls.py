@@ -4,6 +4,7 @@ from django.urls import path
 
 from pipeline_management.views import (
     dashboard,
+    form_state,
     notifications,
     pipelines,
     run_control,
@@ -40,9 +41,11 @@ urlpatterns = [
     path("runs/<uuid:pk>/waiting/", run_control.waiting, name="run-waiting"),
     path("runs/many/", run_many.many, name="runs-many"),
     path("submit/", submit, name="submit"),
+    path("submit/draft/", form_state.draft, name="submit-draft"),
     path("custom/", submit, name="custom"),
     path("pipelines/", pipelines.pipeline_list, name="pipelines"),
     path("pipelines/<str:name>/", pipelines.detail, name="pipeline-detail"),
+    path("pipelines/<str:name>/schema/", form_state.schema, name="pipeline-schema"),
     path("systems/", systems.system_list, name="systems"),
     path("systems/<str:name>/", systems.detail, name="system-detail"),
     path("staging", staging.form, name="staging-form"),

@@ -136,7 +136,14 @@ PAGES = {
     "runs-many": Row(post="302 400 400 400 400 400"),  # the body names no runs
     "submit": Row(ANY_USER_PAGE, post="302 400 403 302 302 400"),
     "custom": Row(ANY_USER_PAGE, post="302 400 403 302 302 400"),
+    "submit-draft": Row(
+        ANY_USER_PAGE,
+        post="302 302 302 302 302 302",
+        put="302 200 403 200 200 200",
+        delete="302 204 204 204 204 204",
+    ),
     "pipelines": Row(ANY_USER_PAGE),
+    "pipeline-schema": Row(THE_LAB_PAGE),
     "pipeline-detail": Row(THE_LAB_PAGE),
     "systems": Row(ANY_USER_PAGE),
     "system-detail": Row(THE_LAB_PAGE),
