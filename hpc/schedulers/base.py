@@ -20,6 +20,7 @@ from hpc.rows import (
     ReservationRow,
     ReservationSpec,
 )
+from hpc.usage import JobUsage
 
 MAX_IDS = 500
 """Job ids in one command line."""
@@ -118,6 +119,14 @@ class Scheduler(ABC):
             parse=lambda r: self.parse_active(r.text, r.exit_code, r.error_text),
             read_only=True,
         )
+
+    def usage(self, job_ids: Sequence[str]) -> Command[dict[str, list[JobUsage]]]:
+        """What these jobs (1 to 500 ids) have used: the number of each that is known -> the records of its parts
+        (tasks of an array, earlier lives of a requeued job). Capability "usage".
+
+        Raises ``SchedulerSilent`` where accounting does not answer and ``NotSupported`` where it is off.
+        """
+        raise self._lacks("what jobs have used")
 
     def nodes(self) -> Command[list[NodeInfo]]:
         """All nodes; capability "nodes"."""

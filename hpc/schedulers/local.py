@@ -20,11 +20,12 @@ from hpc.quoting import shell_words
 from hpc.rows import AccountingRow, EndAnswer, NodeRow, PartitionRow, QueueRow
 from hpc.schedulers import local_queries
 from hpc.schedulers.base import UNIT, Scheduler, SchedulerConfig
+from hpc.usage import JobUsage
 
 PROGRAM = resources.files("hpc.schedulers").joinpath("local.sh").read_text(encoding="utf-8")
 
 MAX_IDS = 500
-_FIELDS = 13
+_FIELDS = 14
 _JOB_ID = re.compile(r"[0-9]{1,18}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _RUN = 'eval "$1"'
@@ -51,7 +52,7 @@ class LocalScheduler(Scheduler):
     """
 
     name: ClassVar[str] = "local"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"cancel", "history", "rows"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"cancel", "history", "rows", "usage"})
     job_id_pattern: ClassVar[str] = r"[0-9]{1,18}"
     job_id_variable: ClassVar[str] = "CENTRO_JOB_ID"
     restart_variable: ClassVar[str] = "CENTRO_RESTARTS"
@@ -110,6 +111,19 @@ class LocalScheduler(Scheduler):
 
         def parse(result: CommandResult) -> dict[str, list[JobInfo]]:
             return {job.job_id: [job] for job in listing.parse(result)}
+
+        return Command(argv=listing.argv, parse=parse, read_only=True)
+
+    def usage(self, job_ids: Sequence[str]) -> Command[dict[str, list[JobUsage]]]:
+        listing = self._listing("history", *_ids(job_ids))
+
+        def parse(result: CommandResult) -> dict[str, list[JobUsage]]:
+            jobs = listing.parse(result)
+            spent = (line.split(UNIT)[12] for line in result.text.split("\n"))
+            return {
+                job.job_id: [local_queries.usage_of(job, _number(hundredths))]
+                for job, hundredths in zip(jobs, spent, strict=False)
+            }
 
         return Command(argv=listing.argv, parse=parse, read_only=True)
 
@@ -208,11 +222,10 @@ def _rows(text: str, source: str) -> list[JobInfo]:
 
 def _row(line: str, source: str) -> JobInfo:
     fields = line.split(UNIT)
-    if len(fields) != _FIELDS or not _JOB_ID.fullmatch(fields[0]) or fields[12] != ".":
+    if len(fields) != _FIELDS or not _JOB_ID.fullmatch(fields[0]) or fields[13] != ".":
         raise IncompleteAnswer(f"a row of the job list has {len(fields)} fields: {line[:200]!r}")
-    job_id, native, name, user, reason, submit, start, end, code, walltime, cpus, workdir, _ = (
-        fields
-    )
+    job_id, native, name, user, reason, submit, start, end, code = fields[:9]
+    walltime, cpus, workdir = fields[9:12]
     state = _STATES.get(native, JobState.UNKNOWN)
     started, ended = _time(start), _time(end)
     limit = _number(walltime)

@@ -7,6 +7,7 @@
 #   script      a copy of the job script
 #   supervisor  identity of the process that waits for a slot, starts the job and records its end
 #   leader      identity of the job's first process and its start epoch (a line each)
+#   times       what "times" says at the end: the second line is of the job (user and system time)
 #   end         "STATE exit-code epoch"
 # An identity is "boot-id pid start-ticks": no other process has it, also after a reboot.
 # Files are written under another name and renamed, and a directory appears only when it is complete,
@@ -105,6 +106,7 @@ stop_job() { # TERM, five seconds later KILL
 }
 
 finish() { # STATE EXIT_CODE
+  [ -z "$leader" ] || times > "$dir/times"
   put "$dir/end" "$1 $2 $(date +%s)"
   for group in $timer $killer; do signal_group KILL "$group"; done
   exec 6>&- 8>&-
@@ -213,6 +215,17 @@ rows() { # SINCE DIRECTORY…: a line for each job that has not ended before the
     found = first(dir "/end") # it may have ended while we looked
     return found != "" ? found : "NODE_FAIL"
   }
+  function spent(dir,   line, part, clock, i, sum) { # hundredths of a second
+    line = ""; sum = 0
+    for (i = 1; i <= 2; i++) if ((getline line < (dir "/times")) <= 0) line = ""
+    close(dir "/times")
+    if (split(line, part, " ") != 2) return ""
+    for (i = 1; i <= 2; i++) {
+      split(part[i], clock, /[ms.,]/)
+      sum += (clock[1] * 60 + clock[2]) * 100 + substr(clock[3] "00", 1, 2)
+    }
+    return sum
+  }
   function row(dir,   id, job, workdir, stdout, leader, start, part, found) {
     id = dir; sub(/^.*\//, "", id)
     if (id !~ /^[0-9]+$/ || (getline job < (dir "/job")) <= 0) return
@@ -225,7 +238,7 @@ rows() { # SINCE DIRECTORY…: a line for each job that has not ended before the
     if (found[3] != "" && found[3] < since) return
     split(job, part, " ")
     print id, found[1], first(dir "/name"), user, found[1] == "PENDING" ? "Resources" : "",
-      part[1], start, found[3], found[2], part[2], part[3], workdir, "."
+      part[1], start, found[3], found[2], part[2], part[3], workdir, spent(dir), "."
   }
   BEGIN {
     OFS = sprintf("%c", 31)

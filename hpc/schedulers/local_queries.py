@@ -11,6 +11,7 @@ from hpc.commands import Command, CommandResult
 from hpc.errors import IncompleteAnswer, SchedulerError, SchedulerSilent
 from hpc.jobs import JobInfo, QueueInfo
 from hpc.rows import AccountingRow, EndAnswer, NodeRow, PartitionRow, QueueRow
+from hpc.usage import JobUsage
 
 T = TypeVar("T")
 
@@ -76,6 +77,27 @@ def ended(result: CommandResult, job_ids: Sequence[str]) -> dict[str, EndAnswer]
         )
         for job_id, word in words.items()
     }
+
+
+def usage_of(job: JobInfo, hundredths: int | None) -> JobUsage:
+    """What the process and its waited-for children have used, ``hundredths`` of seconds of processor time. How
+    much memory they held nobody has written down."""
+    started, submitted = job.start_time, job.submit_time
+    return JobUsage(
+        job_id=job.job_id,
+        is_over=job.state.is_final,
+        wait_seconds=_whole(started - submitted) if started and submitted else None,
+        elapsed_seconds=_whole(job.elapsed),
+        cpus=job.cpus,
+        gpus=0,
+        nodes=1,
+        walltime_seconds=_whole(job.walltime),
+        cpu_seconds=None if hundredths is None else hundredths / 100,
+    )
+
+
+def _whole(span: timedelta | None) -> int | None:
+    return None if span is None else max(0, int(span.total_seconds()))
 
 
 def node_rows(queue: QueueInfo, host: str) -> list[NodeRow]:

@@ -33,6 +33,8 @@ from hpc.schedulers.pbs_tables import (
     SUBMIT_ERRORS,
     WAITING,
 )
+from hpc.schedulers.pbs_usage import USAGE, parse_usage
+from hpc.usage import JobUsage
 
 T = TypeVar("T")
 
@@ -63,7 +65,7 @@ class PbsScheduler(Scheduler):
     commands are not on the path of a non-interactive shell (OpenPBS: /opt/pbs/bin)."""
 
     name: ClassVar[str] = "pbs"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"cancel", "hold", "history", "nodes", "waiting"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"cancel", "hold", "history", "nodes", "usage", "waiting"})
     job_id_pattern: ClassVar[str] = r"[0-9]+(\[\])?(\.[A-Za-z0-9_.-]+)?"
     job_id_variable: ClassVar[str] = "PBS_JOBID"
     restart_variable: ClassVar[str] = "CENTRO_RESTARTS"  # PBS tells a job nothing about it
@@ -124,14 +126,17 @@ class PbsScheduler(Scheduler):
             return Command(argv=("true",), parse=lambda _: {}, read_only=True)
 
         def parse(result: CommandResult) -> dict[str, list[JobInfo]]:
-            if result.exit_code == _NO_HISTORY:
-                raise NotSupported("this PBS keeps no job history (job_history_enable is off)")
-            if result.exit_code != 0:
-                raise SchedulerSilent(result.error_text or "no answer", result.exit_code)
-            jobs = parse_jobs(result.text, "accounting", self._dialect)
+            jobs = parse_jobs(_remembered(result), "accounting", self._dialect)
             return {job.job_id: [job] for job in jobs}
 
         return Command(self._listing("history", *_ids(job_ids)), parse, read_only=True, timeout=90.0)
+
+    def usage(self, job_ids: Sequence[str]) -> Command[dict[str, list[JobUsage]]]:
+        def parse(result: CommandResult) -> dict[str, list[JobUsage]]:
+            return parse_usage(_remembered(result))
+
+        argv = self._listing("history", *_ids(job_ids), rows=USAGE)
+        return Command(argv, parse, read_only=True, timeout=90.0)
 
     def queues(self) -> Command[list[QueueInfo]]:
         def parse(text: str) -> list[QueueInfo]:
@@ -171,7 +176,7 @@ class PbsScheduler(Scheduler):
                 raise SchedulerSilent(result.error_text or "no answer", result.exit_code)
             return parse_waiting(result.text)
 
-        argv = ("/bin/sh", "-c", LISTING, "centro-pbs", self._dialect, self._prefix, "active", WAITING, user)
+        argv = self._listing("active", user, rows=WAITING)
         return Command(argv=argv, parse=parse, read_only=True, timeout=90.0)
 
     def hold(self, job_ids: Sequence[str]) -> Command[None]:
@@ -188,9 +193,9 @@ class PbsScheduler(Scheduler):
         """What stands before a command's name."""
         return self.executable("")
 
-    def _listing(self, verb: str, *arguments: str) -> tuple[str, ...]:
+    def _listing(self, verb: str, *arguments: str, rows: str = ROWS) -> tuple[str, ...]:
         return (
-            "/bin/sh", "-c", LISTING, "centro-pbs", self._dialect, self._prefix, verb, ROWS, *arguments,
+            "/bin/sh", "-c", LISTING, "centro-pbs", self._dialect, self._prefix, verb, rows, *arguments,
         )  # fmt: skip
 
     def _ask(self, argv: tuple[str, ...], read: Callable[[str], T]) -> Command[T]:
@@ -243,6 +248,15 @@ def _native(options: dict[str, str]) -> list[str]:
         switches = {"project": ["-P", value], "priority": ["-p", value], "place": ["-l", f"place={value}"]}
         argv += switches.get(name, [])
     return argv
+
+
+def _remembered(result: CommandResult) -> str:
+    """The rows of the history. Raises ``SchedulerSilent``, and ``NotSupported`` where the server keeps none."""
+    if result.exit_code == _NO_HISTORY:
+        raise NotSupported("this PBS keeps no job history (job_history_enable is off)")
+    if result.exit_code != 0:
+        raise SchedulerSilent(result.error_text or "no answer", result.exit_code)
+    return result.text
 
 
 def _changed(result: CommandResult) -> None:

@@ -77,7 +77,7 @@ NATIVE_OPTIONS: dict[str, str] = {
 """qsub options that a job may ask for beyond the common ones: name -> pattern of the value.
 ``select`` replaces what Centro would ask for by nodes, tasks, cpus, memory and gpus."""
 
-_FIELDS = r"""
+FIELDS = r"""
 BEGIN { OFS = sprintf("%c", 31); if (split_by != "") FS = split_by }
 /^Job Id: / {
   put(); split("", v); id = $1; if (split_by == "") id = $0
@@ -109,7 +109,7 @@ function put(  key, state) {
     v["run_count"], v["Output_Path"], v["Hold_Types"], "."
 }
 """
-    + _FIELDS
+    + FIELDS
 )
 """awk: one line a job with the fields that ``pbs_parse`` reads, from ``qstat -F dsv`` (``split_by`` set) or
 from ``qstat -f -1``. In a value that holds the separator nothing is read as a field of its own."""
@@ -202,7 +202,7 @@ function put() {
   print id, v["job_state"], v["Priority"], v["estimated.start_time"], v["comment"], v["Hold_Types"], "."
 }
 """
-    + _FIELDS
+    + FIELDS
 )
 """awk: a line for each job that has not started. PBS tells an estimate where its ``est_start_time_freq`` or
 the strict order of its jobs makes it know one (pbs_job_attributes(7B))."""
@@ -222,6 +222,6 @@ function put() {
   print id, variable("CENTRO_RUN_DIR"), variable("PBS_O_WORKDIR"), v["Job_Name"]
 }
 """
-    + _FIELDS
+    + FIELDS
 )
 """awk: the lines of ``centro_live``."""

@@ -35,6 +35,8 @@ from hpc.schedulers.slurm_tables import (
     OUTAGE,
     SUBMIT_ERRORS,
 )
+from hpc.schedulers.slurm_usage import usage_command
+from hpc.usage import JobUsage
 
 T = TypeVar("T")
 
@@ -49,7 +51,7 @@ class SlurmScheduler(SlurmQueries):
 
     name: ClassVar[str] = "slurm"
     capabilities: ClassVar[frozenset[str]] = frozenset(
-        {"cancel", "hold", "history", "nodes", "reservations", "rows", "waiting"}
+        {"cancel", "hold", "history", "nodes", "reservations", "rows", "usage", "waiting"}
     )
     job_id_pattern: ClassVar[str] = r"[0-9]+(;[A-Za-z0-9_.-]+)?"
     record_end: ClassVar[str] = RECORD_END
@@ -99,6 +101,9 @@ class SlurmScheduler(SlurmQueries):
             "-o", HISTORY_FIELDS,
         )  # fmt: skip
         return Command(argv=argv, parse=_history, read_only=True)
+
+    def usage(self, job_ids: Sequence[str]) -> Command[dict[str, list[JobUsage]]]:
+        return usage_command(self.executable("sacct"), job_ids)
 
     def queues(self) -> Command[list[QueueInfo]]:
         layout = UNIT.join(("%P", "%a", "%l", "%F", "%C", "%m"))

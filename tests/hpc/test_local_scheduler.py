@@ -269,8 +269,8 @@ def test_odd_names_of_everything(jobs: Jobs) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "1\x1fRUNNING", "1\x1fRUNNING\n", "x" + "\x1f" * 12 + ".\n", "1" + "\x1f" * 12 + "\n",
-    "1" + "\x1f" * 13 + ".\n",
+    "1\x1fRUNNING", "1\x1fRUNNING\n", "x" + "\x1f" * 13 + ".\n", "1" + "\x1f" * 13 + "\n",
+    "1" + "\x1f" * 14 + ".\n",
 ])
 def test_a_broken_list_is_no_answer(text: str) -> None:
     with pytest.raises(IncompleteAnswer):
