@@ -15,6 +15,7 @@ from pipeline_management.models import Pipeline, PipelineSystem, PipelineVersion
 from pipeline_management.models.pipeline import ALIASES
 from pipeline_management.services.engines.registry import ENGINES
 from pipeline_management.services.rendering import check_template
+from pipeline_management.services.rules.vocabulary import check_rules
 from pipeline_management.services.schema_check import check_schema
 from pipeline_management.services.site.schema import Resources
 from pipeline_management.services.site.versions import content_sha256, sort_key
@@ -28,6 +29,7 @@ CONTENT = (
         "schema",
         "script",
         "resources",
+        "rules",
         "example",
     ),
 )
@@ -95,9 +97,14 @@ class VersionForm(forms.ModelForm):
             )
         elif not engine.makes_script and not cleaned["script"].strip():
             self.add_error("script", _("This engine needs a script."))
+        for problem in check_rules(cleaned.get("rules") or [], cleaned.get("schema") or {}):
+            self.add_error("rules", f"{problem.pointer or '/'}: {problem.message}")
         for problem in engine.check_options(cleaned.get("engine_options") or {}):
             self.add_error("engine_options", f"{problem.pointer or '/'}: {problem.message}")
         return cleaned
+
+    def clean_rules(self) -> Any:
+        return self.cleaned_data["rules"] or []
 
     def clean_engine_options(self) -> Any:
         options = self.cleaned_data["engine_options"]
@@ -169,6 +176,7 @@ class PipelineVersionAdmin(admin.ModelAdmin):
             resources=obj.resources,
             engine=obj.engine,
             engine_options=obj.engine_options,
+            rules=obj.rules,
         )
         super().save_model(request, obj, form, change)
 

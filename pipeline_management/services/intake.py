@@ -35,10 +35,11 @@ from pipeline_management.services.documents import (
 )
 from pipeline_management.services.engines.context import system_context
 from pipeline_management.services.engines.registry import engine_of
+from pipeline_management.services.judging import judge
 from pipeline_management.services.notifications import addresses
 from pipeline_management.services.reports import tokens
 from pipeline_management.services.resolution import resolve, work_directory
-from pipeline_management.services.validation import validate, warnings_of, with_places
+from pipeline_management.services.validation import with_places
 
 __all__ = [
     "MAX_BODY",
@@ -132,9 +133,8 @@ def prepare(
     problems = with_places(found.problems, text)
     version = found.version
     if version is not None:
-        problems += validate(
-            document, version.schema, text=text, cache_key=version.content_sha256 or None
-        )
+        judged = judge(document, version, text)
+        problems += judged.errors
         if not problems:
             refused = engine_of(version).check_configuration(version, document)
             problems += with_places(refused, text)
@@ -175,9 +175,7 @@ def prepare(
         directory_hint=directory,
         reference=found.reference,
         run_id=run_id,
-        warnings=with_places(
-            [*warnings_of(document, version.schema), *addresses.warnings_of(document)], text
-        ),
+        warnings=with_places([*judged.warnings, *addresses.warnings_of(document)], text),
         held=document.get(_HOLD_KEY) is True,
         origin=origin,
     )

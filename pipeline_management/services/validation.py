@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
@@ -33,6 +33,8 @@ RESERVED = ("pipeline", "lab", "system", "holdConfig")
 """Keys of a configuration that Centro itself reads; every schema lets them pass."""
 
 _COUNTED = 1000
+_COMBINED = ("allOf", "anyOf", "oneOf")
+_MOST_STEPS = 10
 _IN_PLACE = ("allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas")
 
 
@@ -198,16 +200,15 @@ def warnings_of(document: dict[str, Any], schema: Schema) -> list[Problem]:
 def _compare(
     value: Any, schema: Any, path: list[str | int], warnings: list[Problem], root: Validator
 ) -> None:
+    schema = _resolved(schema, root)
     if not isinstance(schema, dict) or len(warnings) >= MAX_PROBLEMS:
         return
     _warn_of_deprecated(value, schema, path, warnings, root)
     if isinstance(value, list):
         for number, item in enumerate(value[:1000]):
             _compare(item, schema.get("items"), [*path, number], warnings, root)
-    if not isinstance(value, dict) or not isinstance(schema.get("properties"), dict):
-        return
-    declared: dict[str, Any] = schema["properties"]
-    for name in list(value)[:1000]:
+    declared = _declared(schema, root) if isinstance(value, dict) else {}
+    for name in list(value)[:1000] if declared else ():
         here = [*path, name]
         if name in declared:
             _compare(value[name], declared[name], here, warnings, root)
@@ -216,6 +217,29 @@ def _compare(
             if guess:
                 message = f"{subject(here)} is not a known key{guess}. It is passed on as it is."
                 warnings.append(Problem("unknown_key", message, pointer(here), row(here)))
+
+
+def _resolved(schema: Any, root: Validator) -> Any:
+    """The schema, or what its reference within the same document leads to."""
+    for _ in range(_MOST_STEPS):
+        reference = schema.get("$ref") if isinstance(schema, dict) else None
+        target = _target(reference, cast(Schema, root.schema))
+        if target is None:
+            break
+        schema = target
+    return schema
+
+
+def _declared(schema: Schema, root: Validator, depth: int = 0) -> dict[str, Any]:
+    """The keys that a schema of an object names, those of its combined forms included."""
+    declared: dict[str, Any] = {}
+    for name in _COMBINED if depth < _MOST_STEPS else ():
+        for form in schema.get(name, []):
+            resolved = _resolved(form, root)
+            if isinstance(resolved, dict):
+                declared |= _declared(resolved, root, depth + 1)
+    own = schema.get("properties")
+    return declared | own if isinstance(own, dict) else declared
 
 
 def _warn_of_deprecated(

@@ -11,6 +11,8 @@ from pipeline_management.models import Pipeline, PipelineVersion
 from pipeline_management.services.documents import MAX_BODY, canonical_json, parse_document
 from pipeline_management.services.engines.registry import ENGINES
 from pipeline_management.services.rendering import check_template
+from pipeline_management.services.rules.checking import check_rows
+from pipeline_management.services.rules.vocabulary import check_rules
 from pipeline_management.services.schema_check import check_schema
 from pipeline_management.services.site.reading import Location, Source
 from pipeline_management.services.site.references import check_references
@@ -61,6 +63,7 @@ class PlannedVersion:
             resources=self.resources,
             engine=self.part.engine,
             engine_options=self.part.engine_options,
+            rules=self.part.rules,
         )
 
     def as_row(self) -> PipelineVersion:
@@ -74,6 +77,7 @@ class PlannedVersion:
             schema=self.schema,
             script=self.script,
             resources=self.resources,
+            rules=part.rules,
         )
 
 
@@ -191,10 +195,11 @@ def _is_usable(source: Source, location: Location, version: PlannedVersion) -> b
     for problem in problems:
         source.complain(here, f"{problem.pointer or 'the schema'}: {problem.message}")
     options = _check_options(source, location, version)
+    rules = not problems and _check_rules(source, location, version)
     wrong = check_template(version.script)
     if wrong:
         source.complain((*location, "script_file" if part.script_file else "script"), wrong)
-    return not problems and not wrong and options
+    return not problems and not wrong and options and rules
 
 
 def _check_options(source: Source, location: Location, version: PlannedVersion) -> bool:
@@ -211,6 +216,19 @@ def _check_options(source: Source, location: Location, version: PlannedVersion) 
     return not problems
 
 
+def _check_rules(source: Source, location: Location, version: PlannedVersion) -> bool:
+    """The rules about rows; whether nothing is wrong with them."""
+    rules = version.part.rules
+    if _as_json(source, (*location, "rules"), {"rules": rules}) is None:
+        return False
+    problems = check_rules(rules, version.schema)
+    for problem in problems:
+        number, *rest = problem.pointer.split("/")[1:] or [""]
+        place: Location = (int(number), *rest) if number else ()
+        source.complain((*location, "rules", *place), problem.message)
+    return not problems
+
+
 def _try_example(
     source: Source, site: SiteFile, location: Location, version: PlannedVersion
 ) -> None:
@@ -218,6 +236,7 @@ def _try_example(
     part = version.part
     here = (*location, "example_file" if part.example_file else "example")
     problems = validate(version.example, version.schema)
+    problems += check_rows(part.rules, version.example).errors
     for problem in problems:
         source.complain(here, problem.message)
     if problems:
@@ -266,6 +285,6 @@ def _check_unchanged(source: Source, location: Location, version: PlannedVersion
     if existing.runs.exists():
         source.complain(
             (*location, "version"),
-            f"{existing} has runs and would change (schema, script, resources, engine or its options): publish it "
-            "as a new version",
+            f"{existing} has runs and would change (schema, script, resources, rules, engine or its options): "
+            "publish it as a new version",
         )

@@ -276,6 +276,7 @@ class PipelinePart(Part):
     script_file: str | None = None
     example: dict[str, Any] | None = None
     example_file: str | None = None
+    rules: list[dict[str, Any]] = []
     resources: Resources = Resources()
 
     @model_validator(mode="after")

@@ -55,9 +55,18 @@ def content_sha256(
     resources: dict[str, Any],
     engine: str,
     engine_options: dict[str, Any],
+    rules: list[dict[str, Any]] | None = None,
 ) -> str:
     """Hex SHA-256 of what must not change once a version has runs."""
-    content = {"schema": schema, "script": script, "resources": resources, "engine": engine}
-    if engine_options:  # a version without any keeps the name that it had before there were options
+    content: dict[str, Any] = {
+        "schema": schema,
+        "script": script,
+        "resources": resources,
+        "engine": engine,
+    }
+    # a version without any keeps the name that it had before there were options and rules
+    if engine_options:
         content["engine_options"] = engine_options
+    if rules:
+        content["rules"] = rules
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()

@@ -165,6 +165,7 @@ def _write_version(planned: PlannedVersion, changes: Changes) -> None:
         "is_development": part.development,
         "engine": part.engine,
         "engine_options": part.engine_options,
+        "rules": part.rules,
         "schema": planned.schema,
         "script": planned.script,
         "resources": planned.resources,
