@@ -167,7 +167,7 @@ class Migration(migrations.Migration):
             name="run",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.CASCADE,
-                related_name="inputs",
+                related_name="input_names",
                 to="pipeline_management.run",
             ),
         ),

@@ -13,7 +13,7 @@ from pipeline_management.models.run import Run
 class RunInput(models.Model):
     """A file that a run's configuration names. ``name`` is the last part of ``path``. Written once, at intake."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="inputs")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="input_names")
     name = models.CharField(max_length=255)
     path = models.CharField(max_length=1000)
 
