@@ -32,9 +32,11 @@ end() { # signal number: pass it on and remember it
 trap 'end 15' TERM
 trap 'end 2' INT
 trap 'end 1' HUP
-case $(head -c 2 script.sh) in
-  '#!') ./script.sh > stdout 2> stderr < /dev/null & ;;
-  *) /bin/sh ./script.sh > stdout 2> stderr < /dev/null & ;;
+script=script.sh
+if [ -e inputs.sh ]; then script=inputs.sh; fi # brings the inputs, then runs the script
+case $(head -c 2 "$script") in
+  '#!') "./$script" > stdout 2> stderr < /dev/null & ;;
+  *) /bin/sh "./$script" > stdout 2> stderr < /dev/null & ;;
 esac
 child=$!
 wait "$child"; code=$?

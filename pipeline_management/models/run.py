@@ -64,6 +64,8 @@ class Run(models.Model):
     directory = models.CharField(max_length=600)
     work_directory = models.CharField(max_length=600, blank=True)
     job_files = models.JSONField(default=dict, blank=True)
+    brought_inputs = models.JSONField(default=list, blank=True, editable=False)
+    """What its job brings before it begins (``services.run_files.inputs``)."""
     source = models.CharField(max_length=16, choices=RunSource.choices)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  unique where given
     request_sha256 = models.CharField(max_length=64, blank=True)

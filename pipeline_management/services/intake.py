@@ -38,7 +38,8 @@ from pipeline_management.services.engines.registry import engine_of
 from pipeline_management.services.judging import judge
 from pipeline_management.services.notifications import addresses
 from pipeline_management.services.reports import tokens
-from pipeline_management.services.resolution import resolve, work_directory
+from pipeline_management.services.resolution import Resolution, resolve, work_directory
+from pipeline_management.services.run_files import inputs as brought
 from pipeline_management.services.validation import with_places
 
 __all__ = [
@@ -96,6 +97,7 @@ class PreparedRun:
     warnings: list[Problem] = field(default_factory=list)
     held: bool = False
     origin: Origin | None = None
+    inputs: list[brought.Input] = field(default_factory=list)
 
     @property
     def configuration_sha256(self) -> str:
@@ -130,13 +132,19 @@ def prepare(
     found = resolve(user, origin.completed(document) if origin else document, pipeline)
     if not isinstance(document.get(_HOLD_KEY, False), bool):
         found.complain("type", f"{_HOLD_KEY} must be true or false.", f"/{_HOLD_KEY}")
-    problems = with_places(found.problems, text)
+    inputs, wrong_inputs = brought.read(document)
+    if found.system is not None:
+        wrong_inputs += brought.uploads_wrong(inputs, user, found.system)
+    problems = with_places([*found.problems, *wrong_inputs], text)
     version = found.version
+    run_id = uuid.uuid4()
+    directory = f"{_directory_of_runs(found)}/{run_id}"
+    seen_by_job = brought.resolved(document, directory)
     if version is not None:
-        judged = judge(document, version, text)
+        judged = judge(seen_by_job, version, text)
         problems += judged.errors
         if not problems:
-            refused = engine_of(version).check_configuration(version, document)
+            refused = engine_of(version).check_configuration(version, seen_by_job)
             problems += with_places(refused, text)
     if (
         version is None
@@ -146,13 +154,11 @@ def prepare(
         or problems
     ):
         raise InvalidRequest(_in_order(problems))
-    run_id = uuid.uuid4()
-    directory = f"{work_directory(found.system, found.account)}/{run_id}"
     name = _name(document)
     engine = engine_of(version)
-    resources = engine.resources(version, document, found.system.scheduler)
+    resources = engine.resources(version, seen_by_job, found.system.scheduler)
     context = {
-        "config": document,
+        "config": seen_by_job,
         "run": {"id": str(run_id), "directory": directory, "name": name},
         "pipeline": {"name": version.pipeline.name, "version": version.version},
         "lab": {"slug": found.lab.slug, "name": found.lab.name},
@@ -178,7 +184,15 @@ def prepare(
         warnings=with_places([*judged.warnings, *addresses.warnings_of(document)], text),
         held=document.get(_HOLD_KEY) is True,
         origin=origin,
+        inputs=inputs,
     )
+
+
+def _directory_of_runs(found: Resolution) -> str:
+    """Where the runs' directories are; any, while it is not known which system is meant."""
+    if found.system is None or found.account is None:
+        return ""
+    return work_directory(found.system, found.account)
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:
@@ -275,6 +289,7 @@ def _write(
         configuration_sha256=digest,
         script=prepared.script,
         resources=prepared.resources,
+        brought_inputs=brought.stored(prepared.inputs),
         lab=prepared.lab,
         submitter=user,
         system=prepared.system,

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from hpc.protocol.inputs import FAILED as INPUTS_FAILED
 from pipeline_management.choices import (
     WATCHED_STATES,
     Attention,
@@ -80,6 +81,8 @@ def _held(run: Run, state: RunState) -> str:
 
 def _failure(run: Run) -> str:
     label = str(Reason(run.reason).label) if run.reason else ""
+    if run.reason == Reason.EXIT_NONZERO and run.brought_inputs and run.exit_code == INPUTS_FAILED:
+        return _("An input could not be brought, so the job script did not begin; the errors say which.")
     if run.reason == Reason.EXIT_NONZERO:
         text = _("The job script ended with exit code %(code)s.") % {"code": run.exit_code}
         meaning = engine_of(run.version).exit_meaning(run.exit_code or 0)

@@ -20,10 +20,19 @@ from pipeline_management.choices import (
     WATCHED_STATES,
     Attention,
     Desired,
+    RunKind,
     RunState,
 )
 from pipeline_management.models import Run, SystemAccount
-from pipeline_management.services import api_tasks, dispatch, drafts, leases, native_lookup, trouble
+from pipeline_management.services import (
+    api_tasks,
+    dispatch,
+    drafts,
+    leases,
+    maintenance,
+    native_lookup,
+    trouble,
+)
 from pipeline_management.services.clients import client_for
 from pipeline_management.services.control import children, holding
 from pipeline_management.services.history import first_fault
@@ -63,7 +72,7 @@ def _ring_for(task: str, due: QuerySet[Run]) -> None:
 
 def sweep_submit() -> None:
     """Ring for runs that wait to be submitted; end the tasks of FirecREST that nobody works on."""
-    states = (RunState.QUEUED, RunState.SUBMITTING)
+    states = (RunState.QUEUED, RunState.STAGING, RunState.SUBMITTING)
     _ring_for(dispatch.SUBMIT, Run.objects.filter(state__in=states, next_at__lte=Now()))
     native_lookup.end_tasks()
     api_tasks.end_interrupted()
