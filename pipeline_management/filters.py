@@ -1,19 +1,19 @@
 """The filter of runs: one set of parameters for the list page and its exports.
 
 Parameters: ``state`` (several), ``pipeline``, ``system``, ``lab``, ``submitter``, ``created_after``,
-``created_before`` (dates in the site's time zone, both inclusive), ``attention`` (``on``) and ``text``.
+``created_before`` (dates in the site's time zone, both inclusive), ``attention`` (``on``), ``text``, and ``q``: a
+search in the language of ``search.language``.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import django_filters as filters
 from django import forms
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Lab
@@ -21,6 +21,8 @@ from accounts.policy import Viewer, scope_of
 from pipeline_management.choices import RunState
 from pipeline_management.models import Pipeline, PipelineVersion, Run, System
 from pipeline_management.querysets import RunQuerySet, visible_versions
+from pipeline_management.search import Query, SearchError, apply, parse
+from pipeline_management.search.keys import midnight
 
 MAX_TEXT = 200
 
@@ -51,10 +53,20 @@ def _date_field(label: Any) -> dict[str, Any]:
     return {"label": label, "widget": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
 
 
-def _midnight(day: date) -> datetime:
-    """The start of the day in the site's zone. Days at the ends of the calendar have no other zone."""
-    zone = UTC if day.year in (date.min.year, date.max.year) else timezone.get_current_timezone()
-    return datetime.combine(day, time.min, tzinfo=zone)
+class _SearchField(forms.CharField):
+    """A search in the language of ``search.language``; its value is the search as read."""
+
+    def clean(self, value: Any) -> Any:
+        """The ``Query``, "" for none; what cannot be read is a form error."""
+        text = super().clean(value)
+        try:
+            return parse(text) or ""
+        except SearchError as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+class _SearchFilter(filters.Filter):
+    field_class = _SearchField
 
 
 class RunFilter(filters.FilterSet):
@@ -76,6 +88,7 @@ class RunFilter(filters.FilterSet):
     attention = filters.BooleanFilter(
         label=_("Needs attention"), method="by_attention", widget=forms.CheckboxInput
     )
+    q = _SearchFilter(label=_("Search"), method="by_search")
     text = filters.CharFilter(label=_("Text"), method="by_text", max_length=MAX_TEXT, strip=True)
 
     class Meta:
@@ -96,17 +109,20 @@ class RunFilter(filters.FilterSet):
 
     def by_first_day(self, queryset: QuerySet[Run], name: str, value: date) -> QuerySet[Run]:
         """From the day's first moment. A comparison of times, unlike one of dates, can use the index."""
-        return queryset.filter(created_at__gte=_midnight(value))
+        return queryset.filter(created_at__gte=midnight(value))
 
     def by_last_day(self, queryset: QuerySet[Run], name: str, value: date) -> QuerySet[Run]:
         """To the day's last moment."""
         if value >= date.max - timedelta(days=1):
             return queryset
-        return queryset.filter(created_at__lt=_midnight(value + timedelta(days=1)))
+        return queryset.filter(created_at__lt=midnight(value + timedelta(days=1)))
 
     def by_attention(self, queryset: QuerySet[Run], name: str, value: bool) -> QuerySet[Run]:
         """Only runs with an attention flag; an unticked box filters nothing."""
         return queryset.exclude(attention="") if value else queryset
+
+    def by_search(self, queryset: RunQuerySet, name: str, value: Query) -> RunQuerySet:
+        return apply(queryset, value, self.request.user)
 
     def by_text(self, queryset: RunQuerySet, name: str, value: str) -> RunQuerySet:
         return queryset.mentioning(value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -41,16 +39,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         ).defer("configuration_json", "script")
 
     def mentioning(self, text: str) -> Self:
-        """Part of the name or of a reason; a whole job id or run id."""
-        found = (
-            Q(name__icontains=text)
-            | Q(reason_text__icontains=text)
-            | Q(attention_text__icontains=text)
-            | Q(job_id=text)
-        )
-        with suppress(ValueError):
-            found |= Q(pk=uuid.UUID(text))
-        return self.filter(found)
+        """Words that begin so in the name, the reason or the input files; a whole job id or run id."""
+        from pipeline_management.search.meaning import mentions  # circular with the models module
+
+        return self.filter(mentions(text))
 
     def open(self) -> Self:
         """Runs that still need work or watching."""

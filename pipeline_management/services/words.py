@@ -56,8 +56,9 @@ def index_new(run: Run, document: Any, schema: Any = None) -> None:
     rows = [RunInput(run=run, name=inputs.base_name(path)[:255], path=path) for path in paths]
     RunInput.objects.bulk_create(rows, batch_size=_BATCH)
     texts = [*inputs.sample_names(document), *(row.name for row in rows)]
-    _write(run.pk, RunWord.Source.INPUT, words_of(texts, without=_COMMON))
-    _write(run.pk, RunWord.Source.NAME, words_of([run.name]))
+    made = _rows(run.pk, RunWord.Source.INPUT, words_of(texts, without=_COMMON))
+    made += _rows(run.pk, RunWord.Source.NAME, words_of([run.name]))
+    RunWord.objects.bulk_create(made, batch_size=_BATCH)
 
 
 def index_again(run: Run) -> None:
@@ -71,10 +72,9 @@ def index_again(run: Run) -> None:
 def index_reasons(texts: dict[UUID, str]) -> None:
     """Write down the words of the reasons for which runs ended; the ones before are replaced."""
     RunWord.objects.filter(run_id__in=list(texts), source=RunWord.Source.REASON).delete()
-    for pk, text in texts.items():
-        _write(pk, RunWord.Source.REASON, words_of([text]))
+    made = [row for pk, text in texts.items() for row in _rows(pk, RunWord.Source.REASON, words_of([text]))]
+    RunWord.objects.bulk_create(made, batch_size=_BATCH)
 
 
-def _write(run_id: UUID, source: RunWord.Source, words: list[str]) -> None:
-    rows = [RunWord(run_id=run_id, source=source, word=word) for word in words]
-    RunWord.objects.bulk_create(rows, batch_size=_BATCH)
+def _rows(run_id: UUID, source: RunWord.Source, words: list[str]) -> list[RunWord]:
+    return [RunWord(run_id=run_id, source=source, word=word) for word in words]

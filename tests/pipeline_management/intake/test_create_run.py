@@ -243,7 +243,7 @@ def test_few_queries(site: Site) -> None:
         post(site, "key")
     written = [q["sql"] for q in queries if q["sql"].startswith("INSERT")]
     read = [q["sql"] for q in queries if q["sql"].startswith("SELECT")]
-    assert len(written) == 3  # run, event, audit record
+    assert len(written) == 4  # run, event, audit record, the words it is found by
     assert len(read) == 5  # memberships, version, labs, accounts, idempotency key
 
 
