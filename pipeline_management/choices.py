@@ -114,6 +114,7 @@ class Attention(models.TextChoices):
     CANCEL_FAILING = "CANCEL_FAILING", _("The scheduler does not take the cancellation")
     HOLD_FAILING = "HOLD_FAILING", _("The scheduler does not take the hold or release")
     JOBS_LEFT = "JOBS_LEFT", _("Jobs that the run has submitted are still there")
+    MAINTENANCE = "MAINTENANCE", _("The system is in maintenance")
 
 
 class RunSource(models.TextChoices):

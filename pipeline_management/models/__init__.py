@@ -8,6 +8,12 @@ from pipeline_management.models.annotation import (
     SavedView,
 )
 from pipeline_management.models.api_task import ApiTask, SharedAnswer
+from pipeline_management.models.catalogue import (
+    CatalogueUpload,
+    Maintenance,
+    SystemCheck,
+    SystemQueue,
+)
 from pipeline_management.models.draft import Draft
 from pipeline_management.models.event import AuditEvent, Heartbeat, RunEvent
 from pipeline_management.models.notification import Delivery, MailPreference, RunEnding, Webhook
@@ -23,11 +29,13 @@ __all__ = [
     "Attempt",
     "AuditEvent",
     "Budget",
+    "CatalogueUpload",
     "Delivery",
     "Draft",
     "Heartbeat",
     "LabLabel",
     "MailPreference",
+    "Maintenance",
     "Pipeline",
     "PipelineSystem",
     "PipelineVersion",
@@ -47,6 +55,8 @@ __all__ = [
     "StoreRoute",
     "System",
     "SystemAccount",
+    "SystemCheck",
+    "SystemQueue",
     "Transfer",
     "UsageDay",
     "Webhook",

@@ -55,6 +55,11 @@ class PipelineVersion(models.Model):
     )
     sort_key = models.CharField(max_length=200, editable=False)
     is_development = models.BooleanField(default=False)
+    is_pinned = models.BooleanField(default=False)
+    """Whether an administrator has said that this one is ``@latest``, though there may be newer ones."""
+    is_hidden = models.BooleanField(default=False)
+    """Withdrawn: it is in nobody's catalogue and takes no new runs; runs of it stay what they are."""
+    documentation = models.TextField(blank=True)
     engine = models.CharField(max_length=16, choices=Engine.choices, default=Engine.SHELL)
     schema = models.JSONField(default=dict, blank=True)
     engine_options = models.JSONField(default=dict, blank=True)

@@ -42,6 +42,8 @@ class System(models.Model):
     )
     health_reason = models.CharField(max_length=500, blank=True, editable=False)
     health_at = models.DateTimeField(null=True, blank=True, editable=False)
+    health_since = models.DateTimeField(null=True, blank=True, editable=False)
+    """When the health became what it is; ``health_at`` is when that was last confirmed."""
     submit_seconds = models.FloatField(default=0.0, editable=False)
     """The slowest submission of the last day in seconds; part of the settle time."""
 
