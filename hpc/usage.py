@@ -20,7 +20,7 @@ class JobUsage:
 
     ``cpus`` and ``gpus`` were allocated in all, ``memory_mb`` was asked for on each of its ``nodes``.
     ``max_memory_mb`` is the most that one task of one step held (Slurm), or the job's total divided by its
-    nodes (PBS). ``is_over``: the numbers will not change any more.
+    nodes (PBS). ``is_over``: the numbers will not change any more. ``user`` is the Unix user whose job it was.
     """
 
     job_id: str
@@ -34,6 +34,7 @@ class JobUsage:
     walltime_seconds: int | None = None
     cpu_seconds: float | None = None
     max_memory_mb: int | None = None
+    user: str = ""
 
     @property
     def core_seconds(self) -> int | None:

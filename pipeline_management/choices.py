@@ -230,6 +230,7 @@ class UsageSource(models.TextChoices):
     SACCT = "sacct", _("Slurm's accounting")
     QSTAT = "qstat", _("the history of PBS")
     PROCESS = "process", _("the system's own account of its processes")
+    REQUEST = "request", _("what the run asked for and how long it ran")
 
 
 class BudgetKind(models.TextChoices):

@@ -63,11 +63,13 @@ CELERY_BEAT_SCHEDULE = {
         "sweep_cancel": timedelta(seconds=5),
         "sweep_transfers": timedelta(seconds=1),
         "sweep_notify": timedelta(seconds=10),
+        "sweep_usage": timedelta(seconds=5),
         "sweep_stale": timedelta(seconds=30),
         "sweep_digests": timedelta(minutes=1),
         "sweep_staging": timedelta(minutes=5),
         "sweep_orphans": timedelta(minutes=10),
         "sweep_audit": timedelta(days=1),
+        "sweep_usage_days": timedelta(days=1),
         "sweep_retention": timedelta(days=1),
     }.items()
 }

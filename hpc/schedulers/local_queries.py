@@ -93,6 +93,7 @@ def usage_of(job: JobInfo, hundredths: int | None) -> JobUsage:
         nodes=1,
         walltime_seconds=_whole(job.walltime),
         cpu_seconds=None if hundredths is None else hundredths / 100,
+        user=job.user,
     )
 
 

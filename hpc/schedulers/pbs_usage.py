@@ -14,17 +14,17 @@ USAGE = (
     r"""
 function put() {
   if (id == "") return
-  sub(/\..*/, "", id)
+  sub(/\..*/, "", id); sub(/@.*/, "", v["Job_Owner"])
   print id, v["job_state"], v["ctime"], v["stime"] v["start_time"], v["Resource_List.walltime"], \
     v["resources_used.walltime"], v["resources_used.cput"], v["resources_used.mem"], \
     v["Resource_List.mem"], v["resources_used.ncpus"], v["Resource_List.ncpus"], \
-    v["Resource_List.ngpus"], v["Resource_List.nodect"], v["Resource_List.nodes"], "."
+    v["Resource_List.ngpus"], v["Resource_List.nodect"], v["Resource_List.nodes"], v["Job_Owner"], "."
 }
 """
     + FIELDS
 )
 """awk: one line a job, from ``qstat -F dsv`` or ``qstat -f -1``."""
-_COLUMNS = 15
+_COLUMNS = 16
 
 
 def parse_usage(text: str) -> dict[str, list[JobUsage]]:
@@ -60,6 +60,7 @@ def _job(row: list[str]) -> JobUsage:
         walltime_seconds=_whole(limit),
         cpu_seconds=_duration(processor),
         max_memory_mb=_each(held, count) or None,  # 0kb of a job that ended before it was measured
+        user=row[14],
     )
 
 

@@ -15,7 +15,7 @@ from hpc.usage import MOST, JobUsage, mebibytes, seconds
 
 FIELDS = (
     "JobID,State,Submit,Start,End,ElapsedRaw,TimelimitRaw,AllocCPUS,NNodes,ReqMem,ReqTRES,AllocTRES,"
-    "TotalCPU,MaxRSS,JobIDRaw"
+    "TotalCPU,MaxRSS,User,JobIDRaw"
 )
 """None of them is free text. TimelimitRaw is in minutes."""
 _STEP = re.compile(r"([0-9]+(?:[_+][0-9]+)?)\.[A-Za-z0-9_+-]+")
@@ -96,6 +96,7 @@ def _job(row: list[str]) -> JobUsage:
         memory_mb=_memory(asked.get("mem", ""), memory, given.get("mem", ""), _number(cpus), count),
         walltime_seconds=minutes * 60 if minutes else None,
         cpu_seconds=seconds(row[12]) or None,  # without steps it is 00:00:00, which nobody measured
+        user=row[14],
     )
 
 

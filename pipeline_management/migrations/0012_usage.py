@@ -99,6 +99,7 @@ class Migration(migrations.Migration):
                             ("sacct", "Slurm's accounting"),
                             ("qstat", "the history of PBS"),
                             ("process", "the system's own account of its processes"),
+                            ("request", "what the run asked for and how long it ran"),
                         ],
                         default="",
                         max_length=8,

@@ -20,7 +20,9 @@ FINISH = "pipeline_management.finish_due"
 CANCEL = "pipeline_management.cancel_due"
 NOTIFY = "pipeline_management.notify_due"
 TRANSFER = "pipeline_management.transfer_due"
+ARCHIVE = "pipeline_management.archive_due"
 WAITING = "pipeline_management.ask_waiting"
+USAGE = "pipeline_management.usage_due"
 NO_ACCOUNT = 0
 """In place of an account's id, for work that belongs to none."""
 UNHEARD_SECONDS = 3
@@ -31,7 +33,9 @@ QUEUES = {
     CANCEL: "submit",
     POLL: "poll",
     NOTIFY: "control", WAITING: "poll",
+    USAGE: "poll",
     TRANSFER: "transfer",
+    ARCHIVE: "transfer",
 }
 
 

@@ -21,6 +21,7 @@ from pipeline_management.models import Run, RunEvent
 from pipeline_management.services.announcing import announce_all
 from pipeline_management.services.notifications.outbox import note_ends
 from pipeline_management.services.transactions import atomically
+from pipeline_management.services.usage import pending
 from pipeline_management.states import is_legal
 
 EXCERPT = 4096
@@ -108,6 +109,7 @@ def _apply(batch: list[Change], actor: str) -> set[UUID]:
             Run.objects.filter(pk__in=ids).update(**values)
     RunEvent.objects.bulk_create(events)
     note_ends(events)
+    pending.note_ends(events)
     announce_all(events)
     return changed
 

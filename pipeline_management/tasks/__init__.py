@@ -19,6 +19,7 @@ from pipeline_management.tasks.sweeps import (
     sweep_submit,
 )
 from pipeline_management.tasks.transfers import sweep_staging, sweep_transfers, transfer_due
+from pipeline_management.tasks.usage import sweep_usage, sweep_usage_days, usage_due
 
 __all__ = [
     "ask_waiting",
@@ -39,5 +40,8 @@ __all__ = [
     "sweep_stale",
     "sweep_submit",
     "sweep_transfers",
+    "sweep_usage",
+    "sweep_usage_days",
     "transfer_due",
+    "usage_due",
 ]

@@ -41,7 +41,7 @@ def test_memory_and_processor_time_come_from_the_steps() -> None:
     (job,) = recorded_usage()["1"]
     assert job == JobUsage(
         job_id="1", is_over=True, wait_seconds=1, elapsed_seconds=5, cpus=2, gpus=0, nodes=1,
-        memory_mb=200, walltime_seconds=None, cpu_seconds=6.115, max_memory_mb=101,
+        memory_mb=200, cpu_seconds=6.115, max_memory_mb=101, user="test1",
     )  # fmt: skip
     assert (job.core_seconds, job.gpu_seconds) == (10, 0)
 
@@ -159,8 +159,8 @@ def test_only_job_ids_are_asked_about(ids: list[str]) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["5", "5.batch", "5_1", "5_[2-9]", "6+1", "6+1.0"]),
-                          st.lists(st.text("0123456789:.-KMGTncx=/,", max_size=12), min_size=14,
-                                   max_size=14))))  # fmt: skip
+                          st.lists(st.text("0123456789:.-KMGTncx=/,", max_size=12), min_size=15,
+                                   max_size=15))))  # fmt: skip
 def test_no_answer_of_the_right_width_breaks_the_reader(
     rows: list[tuple[str, list[str]]],
 ) -> None:
@@ -217,6 +217,7 @@ def test_recorded_jobs_of_openpbs() -> None:
 def test_torque_says_it_in_its_own_words() -> None:
     text = b"""Job Id: 12.server
     Job_Name = x
+    Job_Owner = test2@login1
     job_state = C
     resources_used.cput = 01:00:00
     resources_used.mem = 4194304kb
@@ -232,12 +233,12 @@ def test_torque_says_it_in_its_own_words() -> None:
     (job,) = by_our_awk(text, "")["12"]
     assert job == JobUsage(
         job_id="12", is_over=True, wait_seconds=60, elapsed_seconds=1860, cpus=8, gpus=0, nodes=2,
-        memory_mb=4096, walltime_seconds=7200, cpu_seconds=3600.0, max_memory_mb=2048,
+        memory_mb=4096, walltime_seconds=7200, cpu_seconds=3600.0, max_memory_mb=2048, user="test2",
     )  # fmt: skip
 
 
 def test_a_row_of_pbs_that_is_cut_is_refused() -> None:
-    for text in ("1", "1\x1fF\n", UNIT * 14 + ".\n"):
+    for text in ("1", "1\x1fF\n", UNIT * 15 + ".\n"):
         with pytest.raises(IncompleteAnswer):
             parse_pbs(text)
 
