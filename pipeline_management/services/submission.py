@@ -28,7 +28,7 @@ from pipeline_management.choices import (
     RunState,
 )
 from pipeline_management.models import Attempt, Run, System, SystemAccount
-from pipeline_management.services import dispatch, faults, leases, polling, trouble
+from pipeline_management.services import dispatch, faults, leases, maintenance, polling, trouble
 from pipeline_management.services.clients import client_for, settle_seconds
 from pipeline_management.services.engines.registry import engine_files
 from pipeline_management.services.jobspec import job_spec
@@ -46,9 +46,14 @@ _STAGE_TRIES = 3
 
 
 def due_runs(account_id: int) -> QuerySet[Run]:
-    """Runs of the account that wait to be submitted, or whose submission is not settled."""
+    """Runs of the account that wait to be submitted, or whose submission is not settled; none while their
+    system is in maintenance."""
     return Run.objects.filter(
-        account_id=account_id, kind=RunKind.PIPELINE, state__in=_WORK, next_at__lte=Now()
+        ~maintenance.is_held(),
+        account_id=account_id,
+        kind=RunKind.PIPELINE,
+        state__in=_WORK,
+        next_at__lte=Now(),
     )
 
 

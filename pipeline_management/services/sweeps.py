@@ -37,6 +37,7 @@ from pipeline_management.services.clients import client_for
 from pipeline_management.services.control import children, holding
 from pipeline_management.services.history import first_fault
 from pipeline_management.services.notifications import outbox
+from pipeline_management.services.run_files import archive
 from pipeline_management.services.transition import Change, Note, apply
 
 logger = logging.getLogger(__name__)
@@ -71,15 +72,21 @@ def _ring_for(task: str, due: QuerySet[Run]) -> None:
 
 
 def sweep_submit() -> None:
-    """Ring for runs that wait to be submitted; end the tasks of FirecREST that nobody works on."""
+    """Ring for runs that wait to be submitted, but not to a system in maintenance; end the tasks of FirecREST
+    that nobody works on."""
+    maintenance.mark_runs()
     states = (RunState.QUEUED, RunState.STAGING, RunState.SUBMITTING)
-    _ring_for(dispatch.SUBMIT, Run.objects.filter(state__in=states, next_at__lte=Now()))
+    due = Run.objects.filter(state__in=states, next_at__lte=Now())
+    is_job = Q(kind=RunKind.JOB)  # such a run is only looked for
+    _ring_for(dispatch.SUBMIT, due.filter(is_job | ~maintenance.is_held()))
     native_lookup.end_tasks()
     api_tasks.end_interrupted()
 
 
 def sweep_finish() -> None:
-    """Ring for runs whose logs are to be collected."""
+    """Ring for runs whose logs are to be collected, and for results that are to go to the store."""
+    if archive.due().exists():
+        dispatch.ring(dispatch.ARCHIVE, dispatch.NO_ACCOUNT)
     _ring_for(dispatch.FINISH, Run.objects.filter(state=RunState.FINISHING, next_at__lte=Now()))
 
 

@@ -82,11 +82,13 @@ def note_failure(account: SystemAccount, error: HpcError) -> None:
     health = health_for(error)
     if health is HealthState.BLOCKED or failures >= 3:
         set_health(account.system_id, health, text)
-        flag(Run.objects.filter(account=account).open(), attention_for(error), text)
+        waiting = Run.objects.filter(account=account).exclude(attention=Attention.MAINTENANCE)
+        flag(waiting.open(), attention_for(error), text)
 
 
 def set_health(system_id: int, health: HealthState, reason: str) -> None:
-    """Record how a system is, with the time."""
+    """Record how a system is, with the time, and since when it is so."""
+    System.objects.filter(pk=system_id).exclude(health=health).update(health_since=timezone.now())
     System.objects.filter(pk=system_id).update(
         health=health, health_reason=reason[:500], health_at=timezone.now()
     )
