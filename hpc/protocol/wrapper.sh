@@ -41,6 +41,12 @@ esac
 child=$!
 wait "$child"; code=$?
 while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
+if [ "$code" -eq 0 ] && [ -z "$terminated" ] && [ -e results.sh ]; then
+  ./results.sh >> stdout 2>> stderr < /dev/null & # takes the results away; what comes of it is no outcome of the run
+  child=$!
+  wait "$child"
+  while kill -0 "$child" 2>/dev/null; do wait "$child"; done
+fi
 if [ -n "$terminated" ]; then code=$terminated; fi
 #fault W5
 trap '' TERM INT HUP

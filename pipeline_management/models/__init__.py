@@ -8,6 +8,7 @@ from pipeline_management.models.annotation import (
     SavedView,
 )
 from pipeline_management.models.api_task import ApiTask, SharedAnswer
+from pipeline_management.models.archive import RunArchive
 from pipeline_management.models.catalogue import (
     CatalogueUpload,
     Maintenance,
@@ -40,6 +41,7 @@ __all__ = [
     "PipelineSystem",
     "PipelineVersion",
     "Run",
+    "RunArchive",
     "RunEnding",
     "RunEvent",
     "RunInput",

@@ -39,6 +39,7 @@ from pipeline_management.services.judging import judge
 from pipeline_management.services.notifications import addresses
 from pipeline_management.services.reports import tokens
 from pipeline_management.services.resolution import Resolution, resolve, work_directory
+from pipeline_management.services.run_files import archive
 from pipeline_management.services.run_files import inputs as brought
 from pipeline_management.services.validation import with_places
 
@@ -145,6 +146,7 @@ def prepare(
         problems += judged.errors
         if not problems:
             refused = engine_of(version).check_configuration(version, seen_by_job)
+            refused += archive.problems_of(document, version)
             problems += with_places(refused, text)
     if (
         version is None
@@ -316,6 +318,7 @@ def _write(
         if origin is not None and origin.kind is OriginKind.RESUME:
             run.work_directory = claim_directory(origin.run)
         run.save(force_insert=True)
+        archive.note_wish(run)
         RunEvent.objects.create(
             run=run,
             seq=1,

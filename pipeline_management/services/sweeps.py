@@ -37,6 +37,7 @@ from pipeline_management.services.clients import client_for
 from pipeline_management.services.control import children, holding
 from pipeline_management.services.history import first_fault
 from pipeline_management.services.notifications import outbox
+from pipeline_management.services.run_files import archive
 from pipeline_management.services.transition import Change, Note, apply
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,9 @@ def sweep_submit() -> None:
 
 
 def sweep_finish() -> None:
-    """Ring for runs whose logs are to be collected."""
+    """Ring for runs whose logs are to be collected, and for results that are to go to the store."""
+    if archive.due().exists():
+        dispatch.ring(dispatch.ARCHIVE, dispatch.NO_ACCOUNT)
     _ring_for(dispatch.FINISH, Run.objects.filter(state=RunState.FINISHING, next_at__lte=Now()))
 
 

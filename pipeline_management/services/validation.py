@@ -29,7 +29,7 @@ from pipeline_management.services.value_patterns import PatternTooSlow
 MAX_PROBLEMS = 100
 """Problems that are listed; the last of them says how many more there are."""
 
-RESERVED = ("pipeline", "lab", "system", "holdConfig")
+RESERVED = ("pipeline", "lab", "system", "holdConfig", "archive")
 """Keys of a configuration that Centro itself reads; every schema lets them pass."""
 
 _COUNTED = 1000

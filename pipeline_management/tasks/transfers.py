@@ -5,6 +5,7 @@ import logging
 from celery.signals import worker_shutting_down
 
 from pipeline_management.services import dispatch
+from pipeline_management.services.run_files import archive
 from pipeline_management.services.transfers import arrivals, tidying, work
 from pipeline_management.tasks.guard import task
 from staging.errors import StagingError
@@ -16,6 +17,12 @@ logger = logging.getLogger(__name__)
 def transfer_due(account_id: int = dispatch.NO_ACCOUNT) -> None:
     dispatch.heard(dispatch.TRANSFER, account_id)
     work.work()
+
+
+@task(dispatch.ARCHIVE)
+def archive_due(account_id: int = dispatch.NO_ACCOUNT) -> None:
+    dispatch.heard(dispatch.ARCHIVE, account_id)
+    archive.archive_due()
 
 
 @task("pipeline_management.sweep_transfers")

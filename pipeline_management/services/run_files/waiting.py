@@ -25,7 +25,9 @@ class Wait:
 
 def waits_of(runs: Iterable[Run]) -> dict[UUID, Wait]:
     """The runs among these that wait for uploads. One read for all of them."""
-    wanted = {run.pk: {one["upload"] for one in run.brought_inputs if one["upload"]} for run in runs}
+    wanted = {
+        run.pk: {one["upload"] for one in run.brought_inputs if one["upload"]} for run in runs
+    }
     ids = set().union(*wanted.values())
     if not ids:
         return {}
