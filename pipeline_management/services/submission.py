@@ -33,6 +33,7 @@ from pipeline_management.services.clients import client_for, settle_seconds
 from pipeline_management.services.engines.registry import engine_files
 from pipeline_management.services.jobspec import job_spec
 from pipeline_management.services.reports.environment import job_environment, reporting_files
+from pipeline_management.services.run_files import archive, inputs, waiting
 from pipeline_management.services.transactions import atomically
 from pipeline_management.services.transition import Change, Note, apply
 
@@ -40,7 +41,8 @@ logger = logging.getLogger(__name__)
 
 UNKNOWN_IS_TROUBLE_AFTER = timedelta(minutes=3)
 MAX_ATTEMPTS = 3
-_WORK = (RunState.QUEUED, RunState.SUBMITTING)
+_WORK = (RunState.QUEUED, RunState.STAGING, RunState.SUBMITTING)
+_WAITING = (RunState.QUEUED, RunState.STAGING)
 _NO_SPACE = re.compile(r"no space left|quota exceeded|disk quota", re.IGNORECASE)
 _STAGE_TRIES = 3
 
@@ -83,40 +85,51 @@ def submit_due(account_id: int) -> int:
 def _begin(account_id: int, holder: str) -> list[Run]:
     """P1, one transaction: lease, move to SUBMITTING, write the attempt down."""
     runs = leases.take_runs(due_runs(account_id), holder, settings.CENTRO_SUBMIT_BATCH)
-    changes = []
-    attempts = []
-    for run in runs:
-        if run.state != RunState.QUEUED:
-            continue
-        if run.desired == Desired.HOLD:  # held while it was on its way here: due at no time
-            changes.append(Change(run, fields={"next_at": None, **leases.RELEASED}, fenced=True))
-            continue
-        if run.desired == Desired.CANCEL:
-            data = {"reason": Reason.CANCELLED_BY_USER}
-            changes.append(
-                Change(run, RunState.CANCELLED, "portal", data,
-                       {"reason": Reason.CANCELLED_BY_USER, **leases.RELEASED}, fenced=True)
-            )  # fmt: skip
-            continue
-        number = run.lost_attempts + 1
-        changes.append(
-            Change(run, RunState.SUBMITTING, "portal", {"attempt": number}, {"tries": 0}, fenced=True)
-        )
-        digest = hashlib.sha256(run.script.encode()).hexdigest()
-        attempts.append(Attempt(run=run, number=number, script_sha256=digest))
+    waits = waiting.waits_of(runs)
+    changes = [_first_change(run, waits.get(run.pk)) for run in runs if run.state in _WAITING]
+    begun = {change.run.pk for change in changes if change.to is RunState.SUBMITTING}
     changed = apply(changes, actor=holder)
-    Attempt.objects.bulk_create(attempts, ignore_conflicts=True)
+    Attempt.objects.bulk_create(
+        [
+            Attempt(
+                run=run,
+                number=run.lost_attempts + 1,
+                script_sha256=hashlib.sha256(run.script.encode()).hexdigest(),
+            )
+            for run in runs
+            if run.pk in begun
+        ],
+        ignore_conflicts=True,
+    )
     kept = []
     for run in runs:
-        if run.pk in changed and run.state == RunState.QUEUED and run.desired != Desired.RUN:
-            continue
-        if run.pk in changed:
+        if run.pk in begun & changed:
             run.state = RunState.SUBMITTING
             run.event_seq += 1
             run.tries = 0
         if run.state == RunState.SUBMITTING:
             kept.append(run)
     return kept
+
+
+def _first_change(run: Run, wait: waiting.Wait | None) -> Change:
+    """What becomes of a leased run that waited in Centro."""
+    if run.desired == Desired.CANCEL:
+        reason = {"reason": Reason.CANCELLED_BY_USER}
+        fields = {**reason, **leases.RELEASED}
+        return Change(run, RunState.CANCELLED, "portal", reason, fields, fenced=True)
+    if run.desired == Desired.HOLD and run.state == RunState.QUEUED:
+        # held while it was on its way here: due at no time
+        return Change(run, fields={"next_at": None, **leases.RELEASED}, fenced=True)
+    if wait is None:
+        data = {"attempt": run.lost_attempts + 1}
+        return Change(run, RunState.SUBMITTING, "portal", data, {"tries": 0}, fenced=True)
+    if wait.lost and run.state == RunState.STAGING:
+        return _ended(run, RunState.FAILED, Reason.STAGE_FAILED, wait.text)
+    later = timedelta() if wait.lost else waiting.next_look(run.tries)
+    fields = {"next_at": timezone.now() + later, "tries": run.tries + 1, **leases.RELEASED}
+    to = RunState.STAGING if run.state == RunState.QUEUED else None
+    return Change(run, to, "portal", {"text": wait.text} if to else {}, fields, fenced=True)
 
 
 def _submit(account: SystemAccount, client: SystemClient, runs: list[Run], holder: str) -> None:
@@ -166,6 +179,8 @@ def _submission(run: Run) -> Submission:
             "job.sh": job_script(job_environment(run)),
             **reporting_files(run),
             **engine_files(run),
+            **inputs.job_files(run),
+            **archive.job_files(run),
         },
         spec=job_spec(run),
         cancel=run.desired == Desired.CANCEL,
