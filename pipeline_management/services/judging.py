@@ -24,4 +24,10 @@ def judge(document: dict[str, Any], version: PipelineVersion, text: str | None) 
     told = {problem.pointer for problem in rows.errors if problem.code == "rule_not_empty"}
     kept = [one for one in by_schema if not (one.pointer in told and one.code in _ABOUT_EMPTY)]
     errors: list[Problem] = [*kept, *with_places(rows.errors, text)]
-    return Findings(errors, [*rows.warnings, *warnings_of(document, version.schema)])
+    worded = {one.pointer for one in rows.warnings if one.code == "rule_not_empty"}
+    slips = [
+        one
+        for one in warnings_of(document, version.schema)
+        if not (one.code == "deprecated" and one.pointer in worded)
+    ]
+    return Findings(errors, [*rows.warnings, *slips])

@@ -173,16 +173,12 @@ def _pairs(rule: Rule, rows: list[Row], _: list[Row]) -> Iterator[Found]:
             value = _same(row[1].get(column), rule.ignores_case)
             if value in by_value:
                 by_value[value].append(row)
-        most = max(len(of_value) for of_value in by_value.values())
+        present = [row for of_value in by_value.values() for row in of_value]
         for value, of_value in zip(rule.values, by_value.values(), strict=True):
-            if len(of_value) < most:
-                present = [row for others in by_value.values() for row in others]
+            if present and not of_value:
+                has = list(dict.fromkeys(str(row[1].get(column)) for row in present))
                 common = _named(members[0][1], rule.group)
-                has = sorted({str(row[1].get(column)) for row in present})
-                there = "no row has" if not of_value else f"only {len(of_value)} of {most} have"
-                text = (
-                    f"with {common}: there is {_either(has)}, but {there} {column} {shown(value)}"
-                )
+                text = f"with {common}: there is {_either(has)}, but no row has {column} {shown(value)}"
                 yield sorted(_numbers(present)), text, [column]
 
 

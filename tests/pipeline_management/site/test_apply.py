@@ -289,7 +289,7 @@ def test_the_example_site(tmp_path: Path) -> None:
     first, second = io.StringIO(), io.StringIO()
     call_command("apply", str(ROOT / "deploy" / "example-site.yaml"), stdout=first)
     call_command("apply", str(ROOT / "deploy" / "example-site.yaml"), stdout=second)
-    assert "created   version phoenix@1.0" in first.getvalue()
+    assert "created   version phoenix@1.1" in first.getvalue()
     assert second.getvalue() == "nothing to change\n"
     admin = User.objects.get(username="admin")
     assert admin.check_password("a password of its own") and admin.is_superuser
