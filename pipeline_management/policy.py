@@ -9,7 +9,15 @@ from accounts.policy import Viewer, is_administrator, scope_of
 from pipeline_management.choices import RunKind
 from pipeline_management.models import Run
 
-__all__ = ["is_administrator", "may_cancel", "may_control", "may_repeat", "may_submit", "submit_labs"]
+__all__ = [
+    "is_administrator",
+    "may_annotate",
+    "may_cancel",
+    "may_control",
+    "may_repeat",
+    "may_submit",
+    "submit_labs",
+]
 
 
 def submit_labs(user: Viewer) -> QuerySet[Lab]:
@@ -25,6 +33,11 @@ def may_submit(user: Viewer) -> bool:
 
 def may_cancel(user: Viewer, run: Run) -> bool:
     """Whether the person may end the run; see ``may_control``."""
+    return may_control(user, run)
+
+
+def may_annotate(user: Viewer, run: Run) -> bool:
+    """Whether the person may label the run and write notes on it; see ``may_control``."""
     return may_control(user, run)
 
 

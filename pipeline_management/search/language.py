@@ -136,7 +136,8 @@ def _key(word: str) -> str:
     hint = _(" Did you mean %(near)s:?") % {"near": near[0]} if near else ""
     raise SearchError(
         _(
-            "There is no key %(word)s; expected one of %(keys)s.%(hint)s Put the word in quotation marks to look for it."
+            "There is no key %(word)s; expected one of %(keys)s.%(hint)s"
+            " Put the word in quotation marks to look for it."
         )
         % {"word": f"{word[:40]}:", "keys": ", ".join(keys.KEYS), "hint": hint}
     )

@@ -1,186 +1,124 @@
-"""Why a run failed: the class by which runs are grouped, a plain sentence, and what to do about it.
+"""Why a run failed, in one word by which runs are grouped and one line for its row in the list.
 
-``find`` is pure: it names the class from what the run's row, its first failed task and the ends of its output say.
-``look`` reads these from the database and keeps the last lines as well; the run's page shows its answer. Lists
-show what was written to ``Run.cause`` (``Cause.name``) and ``Run.cause_text`` (``Cause.text``) when the run ended.
-A cause explains an outcome; it never decides one: output is a hint.
+The scheduler's own word goes first (OUT_OF_MEMORY, TIMEOUT …). A script that ended with an error code says more
+in its output: the last line there that names a known trouble decides, else the code itself does.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from uuid import UUID
 
-from django.db.models import F
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from pipeline_management.choices import Reason, RunState, TaskState
 from pipeline_management.models import Run, RunTask
-from pipeline_management.services.log_text import readable
+from pipeline_management.services import words
 
-TASK = "task"
-"""The name under which ``tails`` has the end of the first failed task's log."""
-LINES = 5
-"""Lines of output that the run's page shows."""
-_LOOKED_AT = 200
-"""Lines of each stream's end that are searched."""
-_LONGEST = 300
-_ORDER = (TASK, "stderr", "runner", "stdout", "scheduler")
-"""Whose end is shown first; all of them are searched."""
-
-# A word of the system that names the class, in the order in which they are looked for. Recorded from slurmstepd
-# 22.05.8, bash, coreutils, Python, the JVM and conda; what a program of its own says cannot be known.
-_SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (
-        "OUT_OF_MEMORY",
-        re.compile(
-            r"(?i)oom[-_ ]kill|out[-_ ]of[-_ ]memory|outofmemoryerror|cannot allocate memory|std::bad_alloc"
-            r"|exceeded (job )?memory limit|\bMemoryError\b"
-        ),
-    ),
-    ("TIMEOUT", re.compile(r"DUE TO TIME LIMIT|job killed: walltime")),
-    ("NODE_FAIL", re.compile(r"DUE TO NODE FAILURE")),
-    ("PREEMPTED", re.compile(r"DUE TO PREEMPTION")),
-    ("QUOTA", re.compile(r"(?i)no space left on device|disk quota exceeded|quota exceeded")),
-    ("COMMAND_MISSING", re.compile(r"(?i)command not found|ModuleNotFoundError|unable to locate a modulefile")),
-    ("PERMISSION", re.compile(r"(?i)permission denied|operation not permitted")),
-    ("FILE_MISSING", re.compile(r"(?i)no such file or directory|FileNotFoundError")),
-    ("FILE_BROKEN", re.compile(r"(?i)unexpected end of (file|input)|not in gzip format|crc error|truncated file")),
-    ("CRASH", re.compile(r"(?i)segmentation fault|core dumped|bus error|illegal instruction")),
+_OPEN_QUESTIONS = frozenset({"", Reason.EXIT_NONZERO, Reason.SIGNAL})
+_LINES = 400
+_SIGNS: tuple[tuple[str, str], ...] = (
+    ("QUOTA", r"quota exceeded"),
+    ("NO_SPACE", r"no space left on device"),
+    ("OUT_OF_MEMORY", r"oom.?kill|out.?of.?memory|\bmemoryerror\b|std::bad_alloc|cannot allocate memory"),
+    ("TIMEOUT", r"due to time limit"),
+    ("SEGFAULT", r"segmentation fault"),
+    ("COMMAND_NOT_FOUND", r"command not found"),
+    ("NO_PERMISSION", r"permission denied"),
+    ("FILE_NOT_FOUND", r"no such file or directory|filenotfounderror"),
+    ("NETWORK", r"could not resolve host|connection (refused|timed out|reset)|network is unreachable"),
 )  # fmt: skip
-_EXIT_CODES = {126: "PERMISSION", 127: "COMMAND_MISSING"}
-"""What bash(1), "EXIT STATUS", means by them."""
-_SIGNALS = {9: "KILLED", 11: "CRASH", 7: "CRASH", 4: "CRASH", 6: "CRASH"}
-_TELLING = re.compile(r"(?i)\b(error|fatal|exception|failed|killed|denied|cannot|not found|no such)\b")
+_PATTERNS = [(cause, re.compile(pattern, re.IGNORECASE)) for cause, pattern in _SIGNS]
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)")
+_LABELS = {
+    "QUOTA": gettext_lazy("Quota exceeded"),
+    "NO_SPACE": gettext_lazy("No space left"),
+    "OUT_OF_MEMORY": gettext_lazy("Out of memory"),
+    "TIMEOUT": gettext_lazy("Walltime limit"),
+    "NODE_FAIL": gettext_lazy("Node failure"),
+    "PREEMPTED": gettext_lazy("Preempted"),
+    "SUBMIT_REJECTED": gettext_lazy("Refused by the scheduler"),
+    "NO_RESULT": gettext_lazy("Ended without a result"),
+    "NEVER_STARTED": gettext_lazy("Lost before it started"),
+    "SEGFAULT": gettext_lazy("Segmentation fault"),
+    "COMMAND_NOT_FOUND": gettext_lazy("Command not found"),
+    "NO_PERMISSION": gettext_lazy("Permission denied"),
+    "FILE_NOT_FOUND": gettext_lazy("File not found"),
+    "NETWORK": gettext_lazy("Network"),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """``name``: the class, as "OUT_OF_MEMORY" or "EXIT_3", at most 40 characters. ``text``: the first failed task and
-    the line of output that says it, at most 200 characters, "" where nothing is known. ``advice``: what to do, one
-    sentence in the viewer's language."""
-
-    name: str
-    text: str
-    advice: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What the run's page shows of a failure. ``stream`` is where ``lines`` are the end of; "" and [] where no
-    output was kept. ``failed`` is the first task that failed, None where none is known to have."""
-
-    cause: Cause
-    failed: RunTask | None
-    stream: str
-    lines: list[str]
+def label_of(cause: str) -> str:
+    """The class in words: "Out of memory", "Exit code 3"."""
+    if cause in _LABELS:
+        return str(_LABELS[cause])
+    kind, _under, number = cause.partition("_")
+    if kind in ("EXIT", "SIGNAL") and number.isdigit():
+        text = _("Exit code %(number)s") if kind == "EXIT" else _("Signal %(number)s")
+        return text % {"number": number}
+    return str(Reason(cause).label) if cause in Reason.values else cause
 
 
-def find(run: Run, failed: RunTask | None = None, tails: Mapping[str, bytes] | None = None) -> Cause | None:
-    """The cause of a run whose ``outcome`` or state is failed; None for every other run. Asks nobody.
+def record(run_ids: Collection[UUID], tails: Mapping[UUID, bytes] | None = None) -> None:
+    """Write the cause of each of the runs that has failed, and the words it is found by.
 
-    ``failed`` is its first failed task; ``tails`` has the ends of its streams by their names, and under ``TASK``
-    that task's.
+    ``tails`` are the ends of their outputs, as far as known. In the transaction that ends the runs.
     """
-    if RunState.FAILED not in (run.state, run.outcome):
-        return None
-    ends = {name: _lines(data) for name, data in (tails or {}).items()}
-    name, line = _named(run, failed, ends)
-    words = [failed.name] if failed is not None else []
-    line = line or _telling(ends)
-    return Cause(name, ": ".join([*words, *([line] if line else [])])[:200], advice(name))
+    failed = Run.objects.filter(pk__in=list(run_ids), state=RunState.FAILED).only(
+        "reason", "reason_text", "attention_text", "exit_code", "signal"
+    )
+    runs = list(failed.order_by())
+    if not runs:
+        return
+    tasks = _first_failed([run.pk for run in runs])
+    texts = {}
+    for run in runs:
+        cause, line = classify(run, (tails or {}).get(run.pk, b""))
+        task = tasks.get(run.pk)
+        if task is not None:
+            line = f"{task.name}: {line}" if line else task.name
+        text = clean(line)[:200]
+        Run.objects.filter(pk=run.pk).update(cause=cause, cause_text=text)
+        texts[run.pk] = f"{run.reason_text} {text} {label_of(cause)}"
+    words.index_reasons(texts)
 
 
-def look(run: Run) -> Failure | None:
-    """``find`` with what the database keeps of a run; None for one that did not fail. At most two queries, and
-    one more for the task."""
-    if RunState.FAILED not in (run.state, run.outcome):
-        return None
-    failed = first_failed(run)
-    tails = {kept.stream: bytes(kept.data) for kept in run.logs.all()}
-    if failed is not None and f"task:{failed.pk}" in tails:
-        tails[TASK] = tails.pop(f"task:{failed.pk}")
-    cause = find(run, failed, tails)
-    if cause is None:
-        return None
-    for name in _ORDER:
-        lines = _lines(tails.get(name, b""))
-        if lines:
-            stream = f"task:{failed.pk}" if name == TASK and failed is not None else name
-            return Failure(cause, failed, stream, lines[-LINES:])
-    return Failure(cause, failed, "", [])
+def classify(run: Run, tail: bytes) -> tuple[str, str]:
+    """The class of a failed run, and the line of its output that says most; "" for none."""
+    lines = [clean(line) for line in tail.decode(errors="replace").splitlines()[-_LINES:]]
+    lines = [line for line in lines if line]
+    last = lines[-1] if lines else clean(run.reason_text)
+    if run.reason not in _OPEN_QUESTIONS:
+        return str(run.reason), clean(run.reason_text) or last
+    for line in reversed(lines):
+        for cause, pattern in _PATTERNS:
+            if pattern.search(line):
+                return cause, line
+    if run.reason == Reason.SIGNAL and run.signal is not None:
+        return f"SIGNAL_{run.signal}", last
+    return (f"EXIT_{run.exit_code}" if run.exit_code is not None else str(run.reason)), last
 
 
-def first_failed(run: Run) -> RunTask | None:
-    """The task that failed first, by its end; one query, and none for a run without failed tasks."""
-    if not run.tasks_failed:
-        return None
-    failed = run.tasks.filter(state=TaskState.FAILED)
-    return failed.order_by(F("ended_at").asc(nulls_last=True), "pk").first()
+def clean(text: str) -> str:
+    """One line as it can be shown: without escapes of terminals, control and direction marks."""
+    shown = _ESCAPE.sub("", text)
+    kept = (char if unicodedata.category(char) not in ("Cc", "Cf") else " " for char in shown)
+    return " ".join("".join(kept).split())[:1000]
 
 
-def _named(run: Run, failed: RunTask | None, ends: Mapping[str, list[str]]) -> tuple[str, str]:
-    """The class, and the line that says so."""
-    if run.reason not in (Reason.EXIT_NONZERO, Reason.SIGNAL, Reason.NO_RESULT, Reason.NONE):
-        return run.reason, run.reason_text.partition("\n")[0][:_LONGEST]
-    for name, sign in _SIGNS:
-        for line in _said(ends):
-            if sign.search(line):
-                return name, line
-    code = failed.exit_code if failed is not None and failed.exit_code else run.exit_code
-    number = run.signal or (code - 128 if code is not None and 128 < code <= 192 else 0)
-    if number:
-        return _SIGNALS.get(number, f"SIGNAL_{number}"), ""
-    if code is not None and code in _EXIT_CODES:
-        return _EXIT_CODES[code], ""
-    return (f"EXIT_{code}" if code else run.reason or "FAILED"), ""
-
-
-def _said(ends: Mapping[str, list[str]]) -> Iterator[str]:
-    """The lines of all streams, the last of the most telling stream first."""
-    for name in _ORDER:
-        yield from reversed(ends.get(name, []))
-
-
-def _telling(ends: Mapping[str, list[str]]) -> str:
-    """The last line that speaks of an error; where none does, the last one of what is shown first."""
-    last = ""
-    for name in _ORDER:
-        for line in reversed(ends.get(name, [])):
-            if _TELLING.search(line):
-                return line
-        last = last or (ends[name][-1] if ends.get(name) else "")
-    return last
-
-
-def _lines(data: bytes) -> list[str]:
-    text = readable(data)
-    return [line[:_LONGEST].rstrip() for line in text.split("\n")[-_LOOKED_AT:] if line.strip()]
-
-
-def advice(name: str) -> str:
-    """What to do about a cause of that class, as one plain sentence in the viewer's language."""
-    known = {
-        "OUT_OF_MEMORY": _("Ask for more memory, or give it less to do at once, and submit it again."),
-        "TIMEOUT": _("Ask for a longer walltime; a pipeline that can be resumed goes on where it stopped."),
-        "NODE_FAIL": _("The machine failed, not the run: submit it again, or resume it."),
-        "BOOT_FAIL": _("The machine failed, not the run: submit it again, or resume it."),
-        "PREEMPTED": _("It had to make room: submit it again, or resume it."),
-        "DEADLINE": _("Submit it again with a later deadline or a shorter walltime."),
-        "QUOTA": _("Delete what is no longer needed on the system, then resume it or submit it again."),
-        "COMMAND_MISSING": _("A program is missing on the system: tell whoever looks after the pipeline."),
-        "PERMISSION": _("Its account may not read or write something: see the line above for its path."),
-        "FILE_MISSING": _("A file is not where the configuration says: correct its path, then submit it again."),
-        "FILE_BROKEN": _("An input file is cut off or damaged: compare its checksum, copy it anew, submit it again."),
-        "CRASH": _("A program crashed: its log says where; tell whoever looks after the pipeline."),
-        "KILLED": _("Something killed it, most often for want of memory: ask for more and submit it again."),
-        "SUBMIT_REJECTED": _("Change what the scheduler objects to, then submit it again."),
-        "STAGE_FAILED": _("Look whether the system has room and the directory can be written, then submit it again."),
-        "LAUNCH_FAILED": _("The cluster could not start it: submit it again; if it stays so, tell its administrators."),
-        "NO_RESULT": _("Its job vanished without a word: its log may say why; submit it again, or resume it."),
-        "NEVER_STARTED": _("Submit it again; if it stays so, tell the administrators of the cluster."),
-        "OUTPUT_MISSING": _("The job said it was done, but a file that it should make is not there: read its log."),
-        "INTERNAL": _("This is Centro's fault: tell its administrators the id of the run."),
-    }  # fmt: skip
-    return known.get(name) or _("Its log says more; correct the configuration or the pipeline, then submit it again.")
+def _first_failed(run_ids: list[UUID]) -> dict[UUID, RunTask]:
+    """The task of each run that failed first."""
+    found: dict[UUID, RunTask] = {}
+    never = datetime.max.replace(tzinfo=UTC)
+    rows = RunTask.objects.filter(run_id__in=run_ids, state=TaskState.FAILED).only(
+        "run_id", "name", "ended_at", "reported_at"
+    )
+    for task in rows.order_by("run_id", "pk")[:20_000]:
+        known = found.get(task.run_id)
+        if known is None or (task.ended_at or never) < (known.ended_at or never):
+            found[task.run_id] = task
+    return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from functools import partial
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -15,7 +17,7 @@ from hpc.errors import HpcError
 from hpc.files.ranges import MAX_SLICES, FileSlice, pieces
 from pipeline_management.choices import RunState
 from pipeline_management.models import Run, RunLog, SystemAccount
-from pipeline_management.services import dispatch, leases, trouble
+from pipeline_management.services import causes, dispatch, leases, trouble
 from pipeline_management.services.clients import client_for
 from pipeline_management.services.control import children
 from pipeline_management.services.logs import path_of, streams_of
@@ -91,6 +93,10 @@ def _finish(
         if piece is not None and run.pk in changed
     ]  # fmt: skip
     RunLog.objects.bulk_create(logs, ignore_conflicts=True)
+    tails: dict[UUID, bytes] = defaultdict(bytes)
+    for log in sorted(logs, key=lambda log: log.stream == "stderr"):  # its last lines decide
+        tails[log.run_id] += bytes(log.data) + b"\n"
+    causes.record(tails.keys(), tails)
 
 
 def _ended(run: Run, notes: tuple[Note, ...] = ()) -> Change:

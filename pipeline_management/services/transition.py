@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from pipeline_management.choices import RunState
 from pipeline_management.models import Run, RunEvent
+from pipeline_management.services import causes
 from pipeline_management.services.announcing import announce_all
 from pipeline_management.services.notifications.outbox import note_ends
 from pipeline_management.services.transactions import atomically
@@ -108,6 +109,7 @@ def _apply(batch: list[Change], actor: str) -> set[UUID]:
         if values:
             Run.objects.filter(pk__in=ids).update(**values)
     RunEvent.objects.bulk_create(events)
+    causes.record([change.run.pk for change in batch if change.to is RunState.FAILED and change.run.pk in changed])
     note_ends(events)
     pending.note_ends(events)
     announce_all(events)
