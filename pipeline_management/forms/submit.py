@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.policy import Viewer
 from pipeline_management.models import PipelineVersion
 from pipeline_management.querysets import visible_versions
+from pipeline_management.services.drafts import Content
 from pipeline_management.services.intake import MAX_BODY
 
 
@@ -107,6 +108,15 @@ class SubmitForm(forms.Form):
     def text(self) -> str:
         """The text of the field as sent, whether or not the rest of the form is valid."""
         return str(self.fields["configuration"].clean(self.data.get("configuration")))
+
+    def content(self, text: str) -> Content:
+        """What a draft of this form keeps, with ``text`` as its configuration."""
+        return Content(
+            text=text,
+            pipeline=str(self.data.get("pipeline", ""))[:200],
+            origin=str(self.data.get("origin", ""))[:36],
+            token=self.once(),
+        )
 
     def once(self) -> uuid.UUID:
         """The form's one-time token; a new one where a request has none or a broken one."""

@@ -45,8 +45,7 @@ def _place(key: str, root: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     node: dict[str, Any] = root
     for number, part in enumerate(parts):
         below = resolved(node, root).get("properties")
-        known = isinstance(below, dict) and part in below
-        if not known:
+        if not isinstance(below, dict) or part not in below:
             return [key], {}
         node = resolved(below[part], root)
         is_last = number == len(parts) - 1

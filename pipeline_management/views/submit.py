@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from pipeline_management.choices import RunKind, RunSource
+from pipeline_management.choices import RunSource
 from pipeline_management.errors import (
     Conflict,
     DomainError,
@@ -21,15 +22,16 @@ from pipeline_management.errors import (
     TooLarge,
 )
 from pipeline_management.forms.submit import SubmitForm
-from pipeline_management.models import PipelineVersion
+from pipeline_management.forms.submit_texts import form_texts
 from pipeline_management.policy import may_submit
-from pipeline_management.querysets import visible_versions
-from pipeline_management.services import intake
+from pipeline_management.services import drafts, intake
 from pipeline_management.services.validation import with_places
 from pipeline_management.views import edit_again as again
 from pipeline_management.views.access import PageRequest, page
 from pipeline_management.views.faults import faults_in
+from pipeline_management.views.form_state import version_named
 from pipeline_management.views.plans import plan_context
+from pipeline_management.views.submit_start import example_text, start
 
 ACTIONS = ("submit", "check", "plan", "format", "example")
 CURL_TEXT_LIMIT = 20_000
@@ -37,9 +39,9 @@ CURL_TEXT_LIMIT = 20_000
 
 @page("GET", "HEAD", "POST")
 def submit(request: PageRequest) -> HttpResponseBase:
-    """GET: the editor, filled from ``?run=`` (again) or ``?pipeline=`` (its example). POST: an action."""
+    """GET: the editor, filled as the address says (``submit_start``) or from the draft. POST: an action."""
     if request.method != "POST":
-        return _page(request, SubmitForm(user=request.user, initial=_initial(request)))
+        return _first(request)
     form = SubmitForm(request.POST, request.FILES, user=request.user)
     if not may_submit(request.user):
         return _page(request, form, status=403)
@@ -58,41 +60,10 @@ def submit(request: PageRequest) -> HttpResponseBase:
     return handler(request, form)
 
 
-def _initial(request: PageRequest) -> dict[str, Any]:
-    """What the editor starts with; an unknown or invisible run is 404, an unknown pipeline no example."""
-    run_id = request.GET.get("run")
-    if run_id:
-        return _of_run(request, run_id)
-    version = _version(request, request.GET.get("pipeline", ""))
-    if version is None:
-        return {}
-    return {"pipeline": str(version), "configuration": _example_text(version)}
-
-
-def _of_run(request: PageRequest, run_id: str) -> dict[str, Any]:
-    run = again.run_of(request, run_id)
-    configuration = run.configuration
-    named = "pipeline" in configuration
-    return {
-        "origin": run.pk if run.kind == RunKind.PIPELINE else None,
-        "pipeline": "" if named or run.version is None else str(run.version),
-        "configuration": json.dumps(configuration, indent=2, ensure_ascii=False),
-    }
-
-
-def _version(request: PageRequest, reference: str) -> PipelineVersion | None:
-    """The version that ``name``, ``name@version`` or ``name@latest`` means, if the viewer may run it."""
-    name, _at, wanted = reference.partition("@")
-    versions = visible_versions(request.user).filter(pipeline__name=name).order_by("-sort_key")
-    if wanted == "development":
-        return versions.filter(is_development=True).first()
-    if wanted and wanted != "latest":
-        return versions.filter(version=wanted).first()
-    return versions.filter(is_development=False).first() or versions.first()
-
-
-def _example_text(version: PipelineVersion) -> str:
-    return json.dumps(version.example, indent=2, ensure_ascii=False) if version.example else "{\n}\n"
+def _first(request: PageRequest) -> HttpResponse:
+    begin = start(request)
+    form = SubmitForm(user=request.user, initial=dict(begin.initial))
+    return _page(request, form, context={"start": begin})
 
 
 def _prepare(request: PageRequest, form: SubmitForm) -> tuple[intake.PreparedRun, str]:
@@ -117,7 +88,7 @@ def _prepare(request: PageRequest, form: SubmitForm) -> tuple[intake.PreparedRun
 
 def _agree(request: PageRequest, chosen: str, named: Any, text: str) -> None:
     """Refuse a form whose list says one pipeline and whose JSON another: neither is silently dropped."""
-    if isinstance(named, str) and _version(request, named) == _version(request, chosen):
+    if isinstance(named, str) and version_named(request, named) == version_named(request, chosen):
         return
     message = _(
         'The list says %(chosen)s, the JSON says %(named)s: choose "As the JSON says", or take the key '
@@ -138,6 +109,7 @@ def _submit(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
             idempotency_key=_once(form, prepared),
             address=request.META.get("REMOTE_ADDR"),
         )
+        drafts.sent(request.user, form.content(text))
     except DomainError as error:
         return _answer(request, form, error)
     if created:
@@ -184,7 +156,9 @@ def _checked(
         **again.comparison(prepared),
         "warnings": faults_in(text, prepared.warnings),
         "curl": _curl(request, prepared),
-        "resources": [(key, value) for key, value in prepared.resources.items() if value is not None],
+        "resources": [
+            (key, value) for key, value in prepared.resources.items() if value is not None
+        ],
     }
     if request.htmx:
         return render(request, "submit/result.html", context)
@@ -202,17 +176,25 @@ def _format(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
 
 def _example(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
     """The example of the chosen pipeline in place of the text."""
-    version = _version(request, request.POST.get("pipeline", ""))
+    version = version_named(request, request.POST.get("pipeline", ""))
     if version is None:
-        problem = Problem("pipeline", _("Choose the pipeline whose example you want, then load it."))
+        problem = Problem(
+            "pipeline", _("Choose the pipeline whose example you want, then load it.")
+        )
         return _refuse(request, form, [problem], form.text())
-    return _new_text(request, form, _example_text(version))
+    return _new_text(request, form, example_text(version))
 
 
 def _new_text(request: PageRequest, form: SubmitForm, text: str) -> HttpResponseBase:
     if request.accepts("text/html"):
         return _page(request, _rebound(request, form, text))
     return JsonResponse({"text": text})
+
+
+def _keep_draft(request: PageRequest, form: SubmitForm, text: str) -> None:
+    """What was refused is not lost with the page. What cannot be kept is in the answer all the same."""
+    with suppress(DomainError):
+        drafts.save(request.user, form.content(text))
 
 
 def _answer(request: PageRequest, form: SubmitForm, error: DomainError) -> HttpResponseBase:
@@ -222,6 +204,8 @@ def _answer(request: PageRequest, form: SubmitForm, error: DomainError) -> HttpR
     for kind, code in ((TooLarge, 413), (NotAllowed, 403), (Conflict, 409)):
         if isinstance(error, kind):
             status = code
+    if request.POST.get("action", "submit") == "submit" and text.strip():
+        _keep_draft(request, form, text)
     return _refuse(request, form, problems, text, status=status)
 
 
@@ -271,5 +255,11 @@ def _page(
     context: dict[str, Any] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    extra = {"form": form, "may_submit": may_submit(request.user), "curl": _curl(request)}
+    extra = {
+        "form": form,
+        "form_texts": json.dumps(form_texts()),
+        "may_submit": may_submit(request.user),
+        "curl": _curl(request),
+        "draft_revision": drafts.revision(request.user),
+    }
     return render(request, "submit/page.html", {**extra, **(context or {})}, status=status)

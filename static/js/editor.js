@@ -73,8 +73,21 @@
   editor.session.on("changeAnnotation", showSyntax);
   showSyntax();
 
+  // The field is the truth: what is typed here goes into it at once, what others wrote there is shown in time.
   editor.session.on("change", function () {
     field.value = editor.getValue();
+    document.dispatchEvent(new CustomEvent("centro:configuration", { detail: { source: "json" } }));
+  });
+
+  function isSeen() {
+    return frame.offsetParent !== null;
+  }
+
+  document.addEventListener("centro:tab", function (event) {
+    if (event.detail.name !== "json") return;
+    if (field.value.replace(/\r\n?/g, "\n") !== editor.getValue()) replaceText(field.value);
+    editor.resize();
+    markProblems();
   });
 
   // --- problems from the check -------------------------------------------------------------------------------
@@ -104,7 +117,7 @@
   document.addEventListener("htmx:afterSwap", function (event) {
     if (event.detail.target !== result) return;
     markProblems();
-    // On a narrow screen the answer is below the editor, out of sight.
+    // On a narrow screen the answer is below what was written, out of sight.
     if (result.getBoundingClientRect().top > window.innerHeight - 120) {
       result.closest(".panel").scrollIntoView({ block: "start" });
     }
@@ -117,8 +130,13 @@
     const all = new Range(0, 0, last, editor.session.getLine(last).length);
     editor.session.replace(all, text);
     editor.moveCursorTo(0, 0);
-    editor.focus();
+    if (isSeen()) editor.focus();
   }
+
+  // Other parts of the page hand a text over: the workbook, the list of pipelines, the way back.
+  document.addEventListener("centro:take", function (event) {
+    replaceText(event.detail.text);
+  });
 
   function say(sentence) {
     const list = document.createElement("p");
@@ -175,46 +193,13 @@
   fileField.addEventListener("change", function () {
     if (fileField.files.length) readFile(fileField.files[0]);
   });
-  ["dragover", "dragleave", "drop"].forEach(function (name) {
-    frame.addEventListener(name, function (event) {
-      if (!event.dataTransfer || !Array.from(event.dataTransfer.types).includes("Files")) return;
-      event.preventDefault();
-      frame.classList.toggle("dropping", name === "dragover");
-      if (name === "drop" && event.dataTransfer.files.length) readFile(event.dataTransfer.files[0]);
-    }, true);
+  document.addEventListener("centro:file", function (event) {
+    readFile(event.detail.file);
   });
 
-  // --- sending once, and coming back -------------------------------------------------------------------------
-  // Pages are not kept by the browser, so the form's text is: for this tab, until another form is sent.
-  const DRAFT = "centro-draft";
-  const kept = ["pipeline", "token"];
-
-  function keepDraft() {
-    const draft = { text: editor.getValue() };
-    kept.forEach(function (name) {
-      draft[name] = form.elements[name].value;
-    });
-    try {
-      sessionStorage.setItem(DRAFT, JSON.stringify(draft));
-    } catch (error) {
-      // Too long for the storage, or switched off: then going back shows the page as it was first.
-      sessionStorage.removeItem(DRAFT);
-    }
-  }
-
-  function restoreDraft() {
-    const arrival = performance.getEntriesByType("navigation")[0];
-    const draft = JSON.parse(sessionStorage.getItem(DRAFT) || "null");
-    if (!draft || !arrival || arrival.type !== "back_forward" || form.dataset.refused) return;
-    editor.setValue(draft.text, -1);
-    kept.forEach(function (name) {
-      form.elements[name].value = draft[name];
-    });
-  }
-
+  // --- sending once ------------------------------------------------------------------------------------------
   form.addEventListener("submit", function (event) {
     if (event.submitter && event.submitter.value !== "submit") return;
-    keepDraft();
     const button = document.getElementById("submit-button");
     if (button.getAttribute("aria-disabled") === "true") event.preventDefault();
     button.setAttribute("aria-disabled", "true"); // a disabled button would not be sent along
@@ -222,5 +207,4 @@
   window.addEventListener("pageshow", function () {
     document.getElementById("submit-button").removeAttribute("aria-disabled");
   });
-  restoreDraft();
 })();

@@ -160,7 +160,7 @@ def test_it_works_without_scripts(open_as: Open, watch: Watch) -> None:
     area.fill(GOOD)
     page.get_by_role("button", name="Check", exact=True).click()
     expect(page.locator("#result")).to_contain_text("hello@1.0")
-    page.get_by_role("button", name="Submit run").click()
+    page.get_by_role("button", name="Submit hello@1.0 to cluster as genomics").click()
     page.wait_for_url("**/runs/*-*/")
     assert Run.objects.count() == 1
     expect(page.locator("main time").first).to_contain_text("UTC")
