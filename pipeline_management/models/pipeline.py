@@ -44,7 +44,8 @@ class PipelineVersion(models.Model):
     ``schema`` is a JSON Schema (draft 2020-12) of the configuration; ``script`` the Jinja2 template of
     the job script, "" where the engine makes it; ``engine_options`` are what the engine's own schema allows
     (``services/engines``); ``resources`` has queue, walltime ("HH:MM:SS"), cpus, memory_mb, account, nodes,
-    tasks, gpus, qos. ``rules`` are about rows taken together (``services/rules``). ``sort_key`` orders
+    tasks, gpus, qos. ``rules`` are about rows taken together (``services/rules``). ``outputs`` has patterns of the
+    files that a run leaves, "reports" and "outputs" (``services/outputs``). ``sort_key`` orders
     versions; ``is_development`` keeps one out of ``@latest``.
     """
 
@@ -66,6 +67,7 @@ class PipelineVersion(models.Model):
     script = models.TextField(blank=True)
     resources = models.JSONField(default=dict, blank=True)
     rules = models.JSONField(default=list, blank=True)
+    outputs = models.JSONField(default=dict, blank=True)
     example = models.JSONField(default=dict, blank=True)
     content_sha256 = models.CharField(max_length=64, editable=False)
     all_labs = models.BooleanField(default=False)
