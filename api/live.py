@@ -24,9 +24,10 @@ from rest_framework.utils.encoders import JSONEncoder
 from api.authentication import TokenAuthentication
 from api.v1.report_serializers import EventSerializer
 from api.v1.serializers import RunSerializer
+from api.v1.transfers import TransferSerializer
 from pipeline_management.consumers.codes import deny
 from pipeline_management.consumers.hub import Hub
-from pipeline_management.models import Run, RunEvent
+from pipeline_management.models import Run, RunEvent, Transfer
 
 logger = logging.getLogger(__name__)
 
@@ -148,6 +149,17 @@ class ApiWords:
     def runs(self, runs: list[Run]) -> str:
         """The snapshot of a list."""
         return _text({"type": "snapshot", "runs": [self._row(run) for run in runs]})
+
+    def transfer(self, transfer: Transfer) -> str:
+        """A transfer, as a row of ``/api/v1/transfers/``."""
+        return _text({"type": "transfer", "transfer": self._transfer(transfer)})
+
+    def transfers(self, transfers: list[Transfer]) -> str:
+        """The snapshot of a person's transfers."""
+        return _text({"type": "snapshot", "transfers": [self._transfer(one) for one in transfers]})
+
+    def _transfer(self, transfer: Transfer) -> dict[str, Any]:
+        return dict(TransferSerializer(transfer, context=self._context).data)
 
     def _row(self, run: Run) -> dict[str, Any]:
         return dict(RunSerializer(run, context=self._context).data)

@@ -20,6 +20,7 @@ from centro.wsgi import application as wsgi_application
 from api.live import ApiWords, Gate  # isort: skip
 from pipeline_management.consumers.hub import Hub  # isort: skip
 from pipeline_management.consumers.runs import NowhereConsumer, RunConsumer, RunListConsumer  # isort: skip
+from pipeline_management.consumers.transfers import TransferListConsumer  # isort: skip
 
 FILES = 8192
 """Open files wanted: every connection is one."""
@@ -41,6 +42,7 @@ class Server:
             [
                 _route("ws/runs/<uuid:run_id>/", Gate(RunConsumer.as_asgi(**told), self.hub)),
                 _route("ws/runs/", Gate(RunListConsumer.as_asgi(**told), self.hub)),
+                _route("ws/transfers/", Gate(TransferListConsumer.as_asgi(**told), self.hub)),
                 re_path(r"", NowhereConsumer.as_asgi()),
             ]
         )

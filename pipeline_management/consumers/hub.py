@@ -17,7 +17,7 @@ from django.db import Error, close_old_connections, connections
 from pipeline_management.consumers.bell import Bell
 from pipeline_management.consumers.codes import FORBIDDEN, LOGGED_OUT
 from pipeline_management.consumers.mailbox import Letter, Mailbox
-from pipeline_management.models import Run, RunEvent
+from pipeline_management.models import Run, RunEvent, Transfer
 from pipeline_management.services import watching
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,12 @@ class Words(Protocol):
 
     def runs(self, runs: list[Run]) -> str:
         """The snapshot of a list, as JSON."""
+
+    def transfer(self, transfer: Transfer) -> str:
+        """The message of one transfer, as JSON."""
+
+    def transfers(self, transfers: list[Transfer]) -> str:
+        """The snapshot of a person's transfers, as JSON."""
 
 
 @dataclass(slots=True)

@@ -118,7 +118,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except Error as error:
             logger.warning("a websocket is closed, the database is away: %s", error)
             self.mailbox.end(codes.LATER)
-        except Exception:  # a fault of ours: the client comes again, instead of waiting at a dead socket
+        except (
+            Exception
+        ):  # a fault of ours: the client comes again, instead of waiting at a dead socket
             logger.exception("a websocket is closed")
             self.mailbox.end(codes.LATER)
 

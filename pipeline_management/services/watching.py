@@ -8,7 +8,8 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models import Max, Q
 
-from pipeline_management.models import Run, RunEvent
+from pipeline_management.models import Run, RunEvent, Transfer
+from pipeline_management.services.transfers import requests
 
 PAGE = 500
 """Most events that one read of one run returns."""
@@ -29,6 +30,11 @@ def may_see(user: User, run_id: UUID) -> bool:
 def recent_runs(user: User) -> list[Run]:
     """The newest ``RECENT`` runs that the person may see, newest first."""
     return list(Run.objects.visible_to(user).for_lists().order_by("-created_at", "-id")[:RECENT])
+
+
+def recent_transfers(user: User) -> list[Transfer]:
+    """The person's newest ``RECENT`` transfers, newest first."""
+    return list(requests.visible(user)[:RECENT])
 
 
 def events_after(run_id: UUID, seq: int) -> list[RunEvent]:

@@ -1,9 +1,9 @@
-// Pages that follow runs by websocket: a message makes the page read its live part again, at once.
+// Pages that follow runs or transfers by websocket: a message makes the page read its live part again, at once.
 // The parts' own polling goes on underneath, slower while the websocket is well, and alone while there is none.
 (function () {
   "use strict";
   const address = document.body.dataset.socket;
-  const parts = ["run-live", "runs-live", "dashboard-live"];
+  const parts = ["run-live", "runs-live", "dashboard-live", "transfers-live"];
   const SILENCE = 75000; // heartbeats come every 30 s at the latest
   const SLOW_POLL = 20000;
   const HIDDEN = 60000; // a page that nobody has looked at for so long gives its websocket back

@@ -22,6 +22,7 @@ from accounts.services import create_token
 from api.live import ApiWords, Gate
 from pipeline_management.consumers.hub import Hub
 from pipeline_management.consumers.runs import RunConsumer, RunListConsumer
+from pipeline_management.consumers.transfers import TransferListConsumer
 from pipeline_management.models import Run
 from pipeline_management.services import announcing
 from pipeline_management.services.transition import Change, Note, apply
@@ -107,7 +108,11 @@ class Process:
     def __init__(self, hub: Hub, heartbeat: float) -> None:
         self.hub = hub
         told: dict[str, Any] = {"hub": hub, "heartbeat": heartbeat}
-        routes: list[Any] = [("ws/runs/<uuid:run_id>/", RunConsumer), ("ws/runs/", RunListConsumer)]
+        routes: list[Any] = [
+            ("ws/runs/<uuid:run_id>/", RunConsumer),
+            ("ws/runs/", RunListConsumer),
+            ("ws/transfers/", TransferListConsumer),
+        ]
         self.application = URLRouter(
             [path(at, Gate(kind.as_asgi(**told), hub)) for at, kind in routes]
         )  # type: ignore[arg-type]  # Channels' use of routes
