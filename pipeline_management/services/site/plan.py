@@ -17,6 +17,7 @@ from pipeline_management.services.schema_check import check_schema
 from pipeline_management.services.site.reading import Location, Source
 from pipeline_management.services.site.references import check_references
 from pipeline_management.services.site.schema import (
+    MAX_DOCUMENTATION,
     LabPart,
     OAuthClientPart,
     PipelinePart,
@@ -28,7 +29,6 @@ from pipeline_management.services.site.secrets import (
     Secret,
     read_credential,
     read_secret,
-    read_text,
 )
 from pipeline_management.services.site.versions import content_sha256, sort_key
 from pipeline_management.services.validation import validate
@@ -53,6 +53,8 @@ class PlannedVersion:
     example: dict[str, Any]
     resources: dict[str, Any]
     sort_key: str
+    documentation: str | None = None
+    """Markdown; None: what is stored stays."""
 
     @property
     def content_sha256(self) -> str:
@@ -141,17 +143,30 @@ def _version(
     example = _document(source, location, part.example, part.example_file, "example")
     script = part.script
     if part.script_file is not None:
-        script = read_text(source, (*location, "script_file"), part.script_file)
+        script = source.text_of((*location, "script_file"), part.script_file)
     if ENGINES[part.engine].makes_script:
         script = ""
     if script is None or schema is None or example is None:
         return None
     script = script.replace("\r\n", "\n").rstrip("\n") + "\n" if script else ""
     resources = part.resources.model_dump(exclude_none=True)
-    version = PlannedVersion(part, schema, script, example, resources, sort_key(part.version))
+    documentation = _documentation(source, location, part)
+    version = PlannedVersion(
+        part, schema, script, example, resources, sort_key(part.version), documentation
+    )
     if _is_usable(source, location, version) and example:
         _try_example(source, site, location, version)
     return version
+
+
+def _documentation(source: Source, location: Location, part: PipelinePart) -> str | None:
+    if part.documentation_file is None:
+        return part.documentation
+    here = (*location, "documentation_file")
+    text = source.text_of(here, part.documentation_file)
+    if text is not None and len(text) > MAX_DOCUMENTATION:
+        source.complain(here, f"has {len(text)} characters, expected at most {MAX_DOCUMENTATION}")
+    return text
 
 
 def _document(
@@ -163,7 +178,7 @@ def _document(
     if name is None:
         return {}
     here = (*location, f"{key}_file")
-    text = read_text(source, here, name)
+    text = source.text_of(here, name)
     if text is None:
         return None
     try:

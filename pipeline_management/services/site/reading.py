@@ -65,6 +65,19 @@ class Source:
         """A path of the file's text, relative ones taken from the directory of the file."""
         return self.path.parent / Path(name).expanduser()
 
+    def text_of(self, location: Location, name: str) -> str | None:
+        """The text of a file that the part at ``location`` names; None, and a fault, when it cannot be read."""
+        path = self.path_of(name)
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            why = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else None
+            if why is None:
+                self.complain(location, f"cannot read {path}: {getattr(error, 'strerror', error)}")
+            else:
+                self.complain(location, f"{path} {why}")
+        return None
+
     def raise_faults(self) -> None:
         """Raises ``SiteError`` when anything was noted, in the order of the file."""
         if self.faults:
@@ -79,23 +92,33 @@ def read_site(path: Path) -> Source:
         raise SiteError([Fault("", f"cannot read {path}: {error.strerror}")]) from error
     except UnicodeDecodeError as error:
         raise SiteError([Fault("", f"{path} is not UTF-8 text")]) from error
-    loader = yaml.SafeLoader(text)
-    try:
-        node = loader.get_single_node()
-        source = Source(path, {}, {})
-        if node is not None:
-            _walk(node, (), source)
-            source.raise_faults()
-            source.data = loader.construct_document(node)
-    except yaml.YAMLError as error:
-        raise SiteError([_syntax(error)]) from error
-    finally:
-        loader.dispose()
+    source = Source(path, {}, {})
+    read_yaml(source, text)
     if not isinstance(source.data, dict):
         raise SiteError(
             [Fault("", "the file must hold a mapping with systems, users, labs, pipelines")]
         )
     return source
+
+
+def read_yaml(source: Source, text: str, location: Location = ()) -> None:
+    """Read a text into ``source``: its data, and the lines of its parts as parts of ``location``.
+
+    Raises ``SiteError`` when it is not YAML or gives a key twice.
+    """
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is not None:
+            _walk(node, location, source)
+            source.raise_faults()
+            source.data = loader.construct_document(node)
+    except yaml.YAMLError as error:
+        raise SiteError([_syntax(error)]) from error
+    except (ValueError, OverflowError) as error:  # a date like 2026-02-30, a number of a million digits
+        raise SiteError([Fault("", f"holds a value that cannot be read: {error}")]) from error
+    finally:
+        loader.dispose()
 
 
 def _syntax(error: yaml.YAMLError) -> Fault:

@@ -69,6 +69,8 @@ def _walltime(value: str) -> str:
     return value
 
 
+MAX_DOCUMENTATION = 200_000
+"""Characters of a version's documentation."""
 Text = Annotated[str, AfterValidator(_line_of_text)]
 Slug = Annotated[
     str,
@@ -277,6 +279,8 @@ class PipelinePart(Part):
     example: dict[str, Any] | None = None
     example_file: str | None = None
     rules: list[dict[str, Any]] = []
+    documentation: Annotated[str, Field(max_length=MAX_DOCUMENTATION)] | None = None
+    documentation_file: str | None = None
     resources: Resources = Resources()
 
     @model_validator(mode="after")
@@ -294,6 +298,8 @@ class PipelinePart(Part):
             raise ValueError("expected one of schema and schema_file")
         if self.example is not None and self.example_file is not None:
             raise ValueError("expected one of example and example_file")
+        if self.documentation is not None and self.documentation_file is not None:
+            raise ValueError("expected one of documentation and documentation_file")
         if "*" in self.labs and len(self.labs) > 1:
             raise ValueError('labs: "*" means all labs, so it stands alone')
         for name in ("systems", "labs"):

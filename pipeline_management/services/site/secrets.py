@@ -38,24 +38,12 @@ def read_secret(source: Source, location: Location, part: Any, name: str) -> str
         return value or None
     if file_name is None:
         return None
-    value = read_text(source, (*location, f"{name}_file"), file_name)
+    value = source.text_of((*location, f"{name}_file"), file_name)
     if value is not None and name != "private_key":
         value = value.rstrip("\r\n")
     if value == "":
         source.complain((*location, f"{name}_file"), f"{file_name} is empty")
     return value or None
-
-
-def read_text(source: Source, location: Location, name: str) -> str | None:
-    """The text of a file named in the site file; None, and a fault, when it cannot be read."""
-    path = source.path_of(name)
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        source.complain(location, f"cannot read {path}: {error.strerror}")
-    except UnicodeDecodeError:
-        source.complain(location, f"{path} is not UTF-8 text")
-    return None
 
 
 def read_credential(source: Source, location: Location, part: CredentialPart) -> Secret | None:

@@ -173,6 +173,8 @@ def _write_version(planned: PlannedVersion, changes: Changes) -> None:
         "content_sha256": planned.content_sha256,
         "all_labs": part.labs == ["*"],
     }
+    if planned.documentation is not None:
+        values["documentation"] = planned.documentation.replace("\r\n", "\n")
     identity = {"pipeline": pipeline, "version": part.version}
     version = changes.put(PipelineVersion, "version", name, identity, values)
     slugs = [] if part.labs == ["*"] else part.labs

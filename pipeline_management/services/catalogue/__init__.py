@@ -1,0 +1,1 @@
+"""The catalogue of pipelines: uploads of versions, their documentation, who may run them, how they have fared."""
