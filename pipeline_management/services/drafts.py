@@ -59,7 +59,7 @@ def save(user: User, content: Content, *, seen: int | None = None) -> Draft:
     """Keep the text in place of what was kept before.
 
     ``seen`` is the revision that the writer's page knows (0: none); raises ``Conflict`` where another window has
-    saved a later one that is not sent. Without it the text goes in whatever was there.
+    changed it since. Without it the text goes in whatever was there.
     """
     content.checked()
     values = {
@@ -70,17 +70,23 @@ def save(user: User, content: Content, *, seen: int | None = None) -> Draft:
         "saved_at": timezone.now(),
         "sent_at": None,
     }
-    rows = Draft.objects.filter(user=user)
-    if seen is not None:
-        rows = rows.filter(Q(revision=seen) | Q(sent_at__isnull=False))
+    mine = Draft.objects.filter(user=user)
+    rows = mine if seen is None else mine.filter(revision=seen)
     if not rows.update(revision=F("revision") + 1, **values):
         try:
             with transaction.atomic():
                 return Draft.objects.create(user=user, **values)
         except IntegrityError as error:
-            message = _("The draft was changed in another window; this page no longer saves it.")
-            raise Conflict(message) from error
+            if seen is not None:
+                message = _("The draft was changed in another window; this page no longer saves it.")
+                raise Conflict(message) from error
+            mine.update(revision=F("revision") + 1, **values)
     return Draft.objects.get(user=user)
+
+
+def revision(user: User) -> int:
+    """The revision of what is kept for the person, 0 without any."""
+    return Draft.objects.filter(user=user).values_list("revision", flat=True).first() or 0
 
 
 def sent(user: User, content: Content) -> None:

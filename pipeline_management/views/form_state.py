@@ -27,7 +27,8 @@ def version_named(request: PageRequest, reference: str) -> PipelineVersion | Non
         return versions.filter(is_development=True).first()
     if wanted and wanted != "latest":
         return versions.filter(version=wanted).first()
-    return versions.filter(is_development=False).first() or versions.first()
+    released = versions.filter(is_development=False).order_by("-is_pinned", "-sort_key")
+    return released.first() or versions.first()
 
 
 @page()
