@@ -14,6 +14,7 @@ from pipeline_management.views import (
     staging,
     systems,
 )
+from pipeline_management.views import usage as usage_pages
 from pipeline_management.views.output import log
 from pipeline_management.views.run_detail import cancel, detail, status
 from pipeline_management.views.submit import submit
@@ -46,6 +47,9 @@ urlpatterns = [
     path("pipelines/", pipelines.pipeline_list, name="pipelines"),
     path("pipelines/<str:name>/", pipelines.detail, name="pipeline-detail"),
     path("pipelines/<str:name>/schema/", form_state.schema, name="pipeline-schema"),
+    path("usage/", usage_pages.usage, name="usage"),
+    path("usage/export/", usage_pages.export, name="usage-export"),
+    path("usage/budgets/<str:slug>/", usage_pages.budget, name="usage-budget"),
     path("systems/", systems.system_list, name="systems"),
     path("systems/<str:name>/", systems.detail, name="system-detail"),
     path("staging", staging.form, name="staging-form"),

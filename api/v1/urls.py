@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from api.v1.views import catalogue, control, events, logs, people, root, runs, submission, transfers
+from api.v1.views.usage import UsageView
 
 urlpatterns = [
     path("", root.IndexView.as_view(), name="api-index"),
@@ -47,6 +48,7 @@ urlpatterns = [
     ),
     path("systems/", catalogue.SystemListView.as_view(), name="api-systems"),
     path("systems/<str:name>/", catalogue.SystemView.as_view(), name="api-system"),
+    path("usage/", UsageView.as_view(), name="api-usage"),
     path("transfers/", transfers.TransferListView.as_view(), name="api-transfers"),
     path(
         "transfers/<uuid:transfer_id>/",

@@ -83,6 +83,7 @@ API = {
     "api-systems": api(ANY_USER_API),
     "api-system": api(THE_LAB_API),
     # The transfer is the submitter's own; nobody here but administrators may act on a "local" system directly.
+    "api-usage": api(ANY_USER_API),
     "api-transfers": api(ANY_USER_API, post="401 400 400 400 400 400"),
     "api-transfer": api(MINE_API),
     "api-transfer-parts": api("401 404 404 409 404 404", post="401 404 404 409 404 404"),
@@ -145,6 +146,9 @@ PAGES = {
     "pipelines": Row(ANY_USER_PAGE),
     "pipeline-schema": Row(THE_LAB_PAGE),
     "pipeline-detail": Row(THE_LAB_PAGE),
+    "usage": Row(ANY_USER_PAGE),
+    "usage-export": Row(ANY_USER_PAGE),
+    "usage-budget": Row(THE_MANAGERS_PAGE, post="302 404 404 404 400 400"),  # the form is empty
     "systems": Row(ANY_USER_PAGE),
     "system-detail": Row(THE_LAB_PAGE),
     "transfers": Row(ANY_USER_PAGE, post="302 400 400 400 400 400"),  # no path is in the body
