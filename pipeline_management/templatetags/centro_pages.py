@@ -91,6 +91,12 @@ def task_badge(task: RunTask, over: bool = False) -> SafeString:
     )
 
 
+@register.filter
+def task_label(state: str) -> str:
+    """The word for a task's state."""
+    return str(TaskState(state).label)
+
+
 @register.simple_tag
 def health_badge(system: System) -> SafeString:
     """The badge of a system's health; a disabled system says so instead."""

@@ -20,6 +20,7 @@ from pipeline_management.services.logs import (
     task_streams,
 )
 from pipeline_management.views.access import PageRequest, page, visible_run
+from pipeline_management.views.run_head import head_context
 
 PIECE = 65_536
 
@@ -69,7 +70,8 @@ def log(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     if None not in places.values():
         return _wrong(_("before: expected alone, without offset"))
     context = output_context(run, stream, places["offset"], places["before"])
-    return render(request, "runs/log_page.html", context | viewer_context(run, stream))
+    context |= viewer_context(run, stream) | head_context(request, run, "log")
+    return render(request, "runs/log_page.html", context)
 
 
 def _wrong(sentence: str) -> HttpResponse:

@@ -1,61 +1,42 @@
-"""One run: its page, the live part of it, and cancelling it."""
+"""One run: its overview, the live part of it, and cancelling it."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from pipeline_management.choices import TERMINAL_STATES, Desired, RunState
+from pipeline_management.choices import TERMINAL_STATES, RunState
 from pipeline_management.models import Run, System
-from pipeline_management.policy import may_cancel, may_submit
+from pipeline_management.policy import may_cancel
 from pipeline_management.services.cancellation import request_cancel
-from pipeline_management.services.presentation import explain, last_confirmation
 from pipeline_management.views.access import PageRequest, page, visible_run
 from pipeline_management.views.live import fragment, marked
 from pipeline_management.views.output import viewer_context
-from pipeline_management.views.run_control import actions
 from pipeline_management.views.run_events import progress_context
+from pipeline_management.views.run_head import head_context, state_context
+
+__all__ = ["cancel", "detail", "head_context", "status"]
 
 
 def _live(request: PageRequest, run: Run) -> dict[str, Any]:
-    """What changes while the run goes on; a few queries, none of them to the system."""
-    confirmed_at, source = last_confirmation(run)
-    open_ = RunState(run.state) not in TERMINAL_STATES
+    """What changes on the overview while the run goes on; a few queries, none of them to the system."""
     return {
-        "run": run,
-        "open": open_,
-        "cancelling": open_ and run.desired == Desired.CANCEL,
-        "confirmed_at": confirmed_at,
-        "confirmed_source": source,
-        "explanation": explain(run),
+        **state_context(request, run),
         **progress_context(run),
+        "tab": "overview",
         "attempts": list(run.attempts.order_by("number")),
-        "may_cancel": open_ and run.desired != Desired.CANCEL and may_cancel(request.user, run),
-        "may_submit": may_submit(request.user),
-        **actions(request, run),
-        "elapsed": _elapsed(run),
-        "now": timezone.now(),
     }
-
-
-def _elapsed(run: Run) -> float | None:
-    """Seconds that the job ran; nothing while it runs, where a script counts on."""
-    if run.started_at is None or run.ended_at is None:
-        return None
-    return (run.ended_at - run.started_at).total_seconds()
 
 
 @page()
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
-    """The whole page; the output is fetched by the browser afterwards."""
-    run = visible_run(request, pk, with_texts=True)
+    """The overview; the output is fetched by the browser afterwards."""
+    run = visible_run(request, pk)
     live, _mark = marked(request, "runs/live.html", _live(request, run))
     context = {
         "run": run,
@@ -64,7 +45,6 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
         "successors": run.successors.order_by("-created_at").only(
             "name", "state", "desired", "origin_kind", "created_at"
         )[:20],
-        "configuration": json.dumps(run.configuration, indent=2, ensure_ascii=False),
         "resources": [(key, value) for key, value in run.resources.items() if value is not None],
         **viewer_context(run),
         "may_see_system": System.objects.visible_to(request.user).filter(pk=run.system_id).exists(),

@@ -11,10 +11,11 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from pipeline_management.choices import TERMINAL_STATES, RunState, TaskState
+from pipeline_management.choices import TaskState
 from pipeline_management.models import Run, RunEvent, RunTask
 from pipeline_management.timeline import Entry, timeline
 from pipeline_management.views.access import PageRequest, page, visible_run
+from pipeline_management.views.run_head import head_context
 
 SHOWN_TASKS = 20
 SHOWN_REPORTS = 12
@@ -44,7 +45,6 @@ def progress_context(run: Run) -> dict[str, Any]:
         "more_tasks": run.tasks_total - len(tasks),
         "entries": entries,
         "earlier": earlier,
-        "over": RunState(run.state) in TERMINAL_STATES,
     }
 
 
@@ -73,10 +73,27 @@ def _sorted(run: Run) -> QuerySet[RunTask]:
 
 @page()
 def tasks(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
-    """All tasks of a run, a hundred a page (``?page=``); a page that is not there is the nearest one."""
+    """The tasks of a run, a hundred a page (``?page=``), of one state with ``?state=``.
+
+    A page that is not there is the nearest one; 400 for a state that there is not.
+    """
     run = visible_run(request, pk)
-    shown = Paginator(_sorted(run), PAGE).get_page(request.GET.get("page"))
-    context = {"run": run, "page": shown, "tasks": shown.object_list, "over": _is_over(run)}
+    found = _sorted(run)
+    state = request.GET.get("state", "")
+    if state and state not in TaskState.values:
+        return _wrong(
+            _("state: expected one of %(names)s") % {"names": ", ".join(TaskState.values)}
+        )
+    if state:
+        found = found.filter(state=state)
+    shown = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    context = {
+        "run": run,
+        "page": shown,
+        "tasks": shown.object_list,
+        "chosen": TaskState(state) if state else None,
+        **head_context(request, run, "tasks"),
+    }
     return render(request, "runs/tasks_page.html", context)
 
 
@@ -86,8 +103,7 @@ def events(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     run = visible_run(request, pk)
     given = request.GET.get("before", "")
     if given and not (given.isascii() and given.isdigit() and len(given) <= 10):
-        text = _("before: expected the number of an event")
-        return HttpResponse(f"{text}\n", status=400, content_type="text/plain; charset=utf-8")
+        return _wrong(_("before: expected the number of an event"))
     found = run.events.order_by("-seq")
     if given:
         found = found.filter(seq__lt=int(given))
@@ -97,9 +113,10 @@ def events(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
         "entries": timeline(run, rows[:PAGE]),
         "older": rows[PAGE - 1].seq if len(rows) > PAGE else None,
         "newest": not given,
+        **head_context(request, run, "events"),
     }
     return render(request, "runs/events_page.html", context)
 
 
-def _is_over(run: Run) -> bool:
-    return RunState(run.state) in TERMINAL_STATES
+def _wrong(sentence: str) -> HttpResponse:
+    return HttpResponse(f"{sentence}\n", status=400, content_type="text/plain; charset=utf-8")

@@ -126,6 +126,10 @@ PAGES = {
     "run-detail": Row(THE_LAB_PAGE),
     "run-status": Row(THE_LAB_PAGE),
     "run-tasks": Row(THE_LAB_PAGE),
+    "run-head": Row("302 404 400 400 400 400"),  # the tab is missing
+    "run-configuration": Row(THE_LAB_PAGE),
+    "run-usage": Row(THE_LAB_PAGE),
+    "runs-compare": Row(ANY_USER_PAGE),
     "run-events": Row(THE_LAB_PAGE),
     "run-log": Row(THE_LAB_PAGE),
     "run-cancel": Row("302 404 403 200 200 200", post="302 404 403 302 302 302"),
