@@ -3,6 +3,7 @@
 from django.urls import path
 
 from pipeline_management.views import (
+    check,
     dashboard,
     form_state,
     notifications,
@@ -51,6 +52,8 @@ urlpatterns = [
     path("submit/", submit, name="submit"),
     path("submit/draft/", form_state.draft, name="submit-draft"),
     path("custom/", submit, name="custom"),
+    path("submit/check/", check.check, name="submit-check"),
+    path("submit/preflight/", check.system, name="submit-preflight"),
     path("pipelines/", pipelines.pipeline_list, name="pipelines"),
     path("pipelines/<str:name>/", pipelines.detail, name="pipeline-detail"),
     path("pipelines/<str:name>/schema/", form_state.schema, name="pipeline-schema"),

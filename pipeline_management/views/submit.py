@@ -6,7 +6,6 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
@@ -16,7 +15,6 @@ from pipeline_management.choices import RunSource
 from pipeline_management.errors import (
     Conflict,
     DomainError,
-    InvalidRequest,
     NotAllowed,
     Problem,
     TooLarge,
@@ -25,16 +23,22 @@ from pipeline_management.forms.submit import SubmitForm
 from pipeline_management.forms.submit_texts import form_texts
 from pipeline_management.policy import may_submit
 from pipeline_management.services import drafts, intake
-from pipeline_management.services.validation import with_places
 from pipeline_management.views import edit_again as again
 from pipeline_management.views.access import PageRequest, page
-from pipeline_management.views.faults import faults_in
+from pipeline_management.views.check import (
+    accepted,
+    asked,
+    curl,
+    hindrance,
+    prepared_of,
+    problems_of,
+    refused,
+)
 from pipeline_management.views.form_state import version_named
 from pipeline_management.views.plans import plan_context
 from pipeline_management.views.submit_start import example_text, start
 
-ACTIONS = ("submit", "check", "plan", "format", "example")
-CURL_TEXT_LIMIT = 20_000
+ACTIONS = ("submit", "check", "system", "plan", "format", "example")
 
 
 @page("GET", "HEAD", "POST")
@@ -49,6 +53,7 @@ def submit(request: PageRequest) -> HttpResponseBase:
     handlers = {
         "submit": _submit,
         "check": _check,
+        "system": _system,
         "plan": _plan,
         "format": _format,
         "example": _example,
@@ -66,42 +71,14 @@ def _first(request: PageRequest) -> HttpResponse:
     return _page(request, form, context={"start": begin})
 
 
-def _prepare(request: PageRequest, form: SubmitForm) -> tuple[intake.PreparedRun, str]:
-    """The checked run and the text it came from; raises ``DomainError`` of every kind."""
-    body = form.body()
-    document = intake.parse_document(body)
-    text = body.decode("utf-8-sig")
-    chosen = form.cleaned_data.get("pipeline") if form.is_valid() else None
-    if "pipeline" in form.errors:
-        raise InvalidRequest([Problem("pipeline", _("Choose one of the pipelines in the list."))])
-    if chosen and "pipeline" in document:
-        _agree(request, chosen, document["pipeline"], text)
-    prepared = intake.prepare(
-        user=request.user,
-        document=document,
-        text=text,
-        pipeline=chosen or None,
-        origin=again.origin_of(request, document),
-    )
-    return prepared, text
-
-
-def _agree(request: PageRequest, chosen: str, named: Any, text: str) -> None:
-    """Refuse a form whose list says one pipeline and whose JSON another: neither is silently dropped."""
-    if isinstance(named, str) and version_named(request, named) == version_named(request, chosen):
-        return
-    message = _(
-        'The list says %(chosen)s, the JSON says %(named)s: choose "As the JSON says", or take the key '
-        "out of the JSON."
-    ) % {"chosen": chosen, "named": json.dumps(named, ensure_ascii=False)[:80]}
-    raise InvalidRequest(with_places([Problem("pipeline_twice", message, "/pipeline")], text))
-
-
 def _submit(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
     try:
-        prepared, text = _prepare(request, form)
+        prepared, text = prepared_of(request, form)
         if again.is_to_be_shown(request, prepared):
             return _checked(request, form, prepared, text)
+        against = hindrance(request, prepared)
+        if against is not None:
+            return _checked(request, form, prepared, text, against)
         run, created = intake.create_run(
             user=request.user,
             prepared=prepared,
@@ -127,16 +104,25 @@ def _once(form: SubmitForm, prepared: intake.PreparedRun) -> str:
 def _check(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
     """What submitting would do, without doing it."""
     try:
-        prepared, text = _prepare(request, form)
+        prepared, text = prepared_of(request, form)
     except DomainError as error:
         return _answer(request, form, error)
     return _checked(request, form, prepared, text)
 
 
+def _system(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
+    """The same, and what the run's system says; takes seconds."""
+    try:
+        prepared, text = prepared_of(request, form)
+    except DomainError as error:
+        return _answer(request, form, error)
+    return _checked(request, form, prepared, text, asked(prepared))
+
+
 def _plan(request: PageRequest, form: SubmitForm) -> HttpResponseBase:
     """The same, and what the pipeline's engine says on the system about the tasks; takes seconds."""
     try:
-        prepared, text = _prepare(request, form)
+        prepared, text = prepared_of(request, form)
         plan = plan_context(prepared)
     except DomainError as error:
         return _answer(request, form, error)
@@ -148,18 +134,9 @@ def _checked(
     form: SubmitForm,
     prepared: intake.PreparedRun,
     text: str,
-    plan: dict[str, Any] | None = None,
+    extra: dict[str, Any] | None = None,
 ) -> HttpResponseBase:
-    context = {
-        **(plan or {}),
-        "prepared": prepared,
-        **again.comparison(prepared),
-        "warnings": faults_in(text, prepared.warnings),
-        "curl": _curl(request, prepared),
-        "resources": [
-            (key, value) for key, value in prepared.resources.items() if value is not None
-        ],
-    }
+    context = accepted(request, prepared, text, extra)
     if request.htmx:
         return render(request, "submit/result.html", context)
     return _page(request, _rebound(request, form, text), context=context)
@@ -199,7 +176,7 @@ def _keep_draft(request: PageRequest, form: SubmitForm, text: str) -> None:
 
 def _answer(request: PageRequest, form: SubmitForm, error: DomainError) -> HttpResponseBase:
     text = form.body().decode("utf-8", "replace").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
-    problems = error.problems if isinstance(error, InvalidRequest) else [Problem("", error.message)]
+    problems = problems_of(error)
     status = 400
     for kind, code in ((TooLarge, 413), (NotAllowed, 403), (Conflict, 409)):
         if isinstance(error, kind):
@@ -212,12 +189,12 @@ def _answer(request: PageRequest, form: SubmitForm, error: DomainError) -> HttpR
 def _refuse(
     request: PageRequest, form: SubmitForm, problems: list[Problem], text: str, *, status: int = 400
 ) -> HttpResponseBase:
-    faults = faults_in(text, problems)
+    context = refused(request, text, problems)
     if request.htmx:
-        return render(request, "submit/result.html", {"faults": faults})
+        return render(request, "submit/result.html", context)
     if not request.accepts("text/html"):
         return JsonResponse({"errors": [problem.as_dict() for problem in problems]}, status=status)
-    return _page(request, _rebound(request, form, text), context={"faults": faults}, status=status)
+    return _page(request, _rebound(request, form, text), context=context, status=status)
 
 
 def _rebound(request: PageRequest, form: SubmitForm, text: str) -> SubmitForm:
@@ -231,23 +208,6 @@ def _rebound(request: PageRequest, form: SubmitForm, text: str) -> SubmitForm:
     return SubmitForm(user=request.user, initial=initial)
 
 
-def _curl(request: PageRequest, prepared: intake.PreparedRun | None = None) -> dict[str, str]:
-    """The API request that does the same; with the configuration in it where that is short."""
-    base = settings.CENTRO_PUBLIC_URL or request.build_absolute_uri("/")
-    url = f"{str(base).rstrip('/')}/api/v1/new-run/"
-    head = (
-        f"curl --user {request.user.get_username()} \\\n"
-        "  --header 'Content-Type: application/json' \\\n"
-    )
-    if prepared is None:
-        return {"command": f"{head}  --data-binary @config.json \\\n  {url}", "url": url}
-    named = {"pipeline": str(prepared.version), **prepared.configuration}
-    text = json.dumps(named, indent=2, ensure_ascii=False)
-    if len(text) > CURL_TEXT_LIMIT:
-        return _curl(request)
-    return {"command": f"{head}  --data-binary @- \\\n  {url} <<'JSON'\n{text}\nJSON", "url": url}
-
-
 def _page(
     request: PageRequest,
     form: SubmitForm,
@@ -259,7 +219,7 @@ def _page(
         "form": form,
         "form_texts": json.dumps(form_texts()),
         "may_submit": may_submit(request.user),
-        "curl": _curl(request),
+        "curl": curl(request),
         "draft_revision": drafts.revision(request.user),
     }
     return render(request, "submit/page.html", {**extra, **(context or {})}, status=status)

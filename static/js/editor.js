@@ -118,7 +118,7 @@
     if (event.detail.target !== result) return;
     markProblems();
     // On a narrow screen the answer is below what was written, out of sight.
-    if (result.getBoundingClientRect().top > window.innerHeight - 120) {
+    if (!result.dataset.quiet && result.getBoundingClientRect().top > window.innerHeight - 120) {
       result.closest(".panel").scrollIntoView({ block: "start" });
     }
   });

@@ -140,6 +140,8 @@ PAGES = {
     "run-waiting": Row(THE_LAB_PAGE),
     "runs-many": Row(post="302 400 400 400 400 400"),  # the body names no runs
     "submit": Row(ANY_USER_PAGE, post="302 400 403 302 302 400"),
+    "submit-check": Row(post="302 200 403 200 200 200"),
+    "submit-preflight": Row(post="302 200 403 200 200 200"),
     "custom": Row(ANY_USER_PAGE, post="302 400 403 302 302 400"),
     "submit-draft": Row(
         ANY_USER_PAGE,

@@ -164,7 +164,7 @@ def test_an_unknown_choice_is_a_problem_of_its_own(client: Client) -> None:
 def test_an_unknown_action_is_refused(client: Client) -> None:
     answer = send(client, action="delete")
     assert answer.status_code == 400
-    assert "Expected one of submit, check, plan, format, example" in problems_in(answer)[0]
+    assert "Expected one of submit, check, system, plan, format, example" in problems_in(answer)[0]
     assert Run.objects.count() == 0
 
 
