@@ -1,12 +1,13 @@
 """P10: large files between a system and the store, beside `scp` and a plain `curl` from the same store.
 
-    .venv/bin/python -m bench.transfer [--size 1024] [--rounds 2] [--large 3072] [--only routes clients]
+    .venv/bin/python -m bench.transfer [--size 1024] [--rounds 2] [--large 3072] [--page 300] [--only page]
 
 The portal's real processes on the lab's sshd and an S3 server that checks signatures. Routes: a file of ``--size``
 MiB on each of both ways (the system's own curl; through Centro's SSH connection), up and down; the movement between
 store and system is timed, with the comparison of checksums that belongs to it. `scp` moves the same file to and from
 the same account right before, and `curl` fetches it from the store. Clients: a file of ``--large`` MiB by the
-real pyfirecrest up and down with both stores, SHA-256 equal at both ends. Memory is each process's highest
+real pyfirecrest up and down with both stores, SHA-256 equal at both ends. Page: a file of ``--page`` MiB sent by
+Chromium with a pause in the middle, with both stores. Memory is each process's highest
 resident size ever (VmHWM), which must stay below 200 MB.
 """
 
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import portal as servers
+from bench import transfer_page
 from bench.figures import Bound, Figure, Pair, Report, Target, say, timed
 from bench.firecrest_client import Multiplexed
 from tests.firecrest.portal import CLUSTER, Portal, running
@@ -185,6 +187,25 @@ def clients(lab: Lab, options: argparse.Namespace, work: Path) -> Iterator[Figur
             yield memory_figure(f"memory-{store}", desk)
 
 
+def page(lab: Lab, options: argparse.Namespace, work: Path) -> Iterator[Figure]:
+    """The page of transfers with both stores."""
+    source = work / "page.bin"
+    expected = random_file(source, options.page)
+    for store in STORES:
+        say(f"page, store {store}: starting a portal")
+        with running(lab, **settings_of(lab, store)) as portal, portal.folder("alice") as folder:
+            seen = transfer_page.upload(portal, source, folder)
+            same = sha256_of(folder / source.name) == expected and len(list(folder.iterdir())) == 1
+            bounds = [
+                Bound("different", float(not same), 0.0),
+                Bound("moved_in_pause", float(seen.pop("moved_in_pause")), 0.01),
+                Bound("reloaded", float(seen.pop("reloaded")), 0.0),
+            ]
+            facts = {"mib": options.page, "MBps": rate(options.page, float(seen.pop("seconds"))), **seen}
+            yield Figure("P10", f"page-{store}", "MBps", [], bounds=bounds, facts=facts)
+            yield memory_figure(f"memory-page-{store}", Desk(portal, folder))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; 1 with --strict when a target is missed."""
     parser = argparse.ArgumentParser(
@@ -193,12 +214,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--size", type=int, default=1024, help="MiB of a file of the routes")
     parser.add_argument("--large", type=int, default=3072, help="MiB of the client's file")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--only", nargs="+", choices=("routes", "clients"), default=["routes", "clients"])
+    parser.add_argument("--page", type=int, default=300, help="MiB of the page's file")
+    parts = {"routes": routes, "clients": clients, "page": page}
+    parser.add_argument("--only", nargs="+", choices=tuple(parts), default=list(parts))
     parser.add_argument("--strict", action="store_true", help="exit code 1 when a target is missed")
     options = parser.parse_args(arguments)
     report = Report("Large files (bench/transfer.py)")
     with servers.lab() as lab, tempfile.TemporaryDirectory(prefix="centro-transfer-") as folder:
-        for name, part in (("routes", routes), ("clients", clients)):
+        for name, part in parts.items():
             if name in options.only:
                 for figure in part(lab, options, Path(folder)):
                     report.add(figure)
