@@ -39,6 +39,7 @@ urlpatterns = [
     path("runs/<uuid:pk>/head/", run_head.head, name="run-head"),
     path("runs/<uuid:pk>/configuration/", run_tabs.configuration, name="run-configuration"),
     path("runs/<uuid:pk>/usage/", run_tabs.usage, name="run-usage"),
+    path("runs/<uuid:pk>/provenance/", run_tabs.provenance, name="run-provenance"),
     path("runs/<uuid:pk>/tasks/", run_events.tasks, name="run-tasks"),
     path("runs/<uuid:pk>/events/", run_events.events, name="run-events"),
     path("runs/<uuid:pk>/log/", log, name="run-log"),

@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from api.v1.views import catalogue, control, events, logs, people, root, runs, submission, transfers
+from api.v1.views.provenance import RunProvenanceView
 from api.v1.views.usage import UsageView
 
 urlpatterns = [
@@ -12,6 +13,11 @@ urlpatterns = [
     path("runs/<uuid:run_id>/", runs.RunView.as_view(), name="api-run"),
     path("runs/<uuid:run_id>/events/", events.RunEventsView.as_view(), name="api-run-events"),
     path("runs/<uuid:run_id>/tasks/", events.RunTasksView.as_view(), name="api-run-tasks"),
+    path(
+        "runs/<uuid:run_id>/provenance/",
+        RunProvenanceView.as_view(),
+        name="api-run-provenance",
+    ),
     path("runs/<uuid:run_id>/cancel/", runs.RunCancelView.as_view(), name="api-run-cancel"),
     path("runs/<uuid:run_id>/hold/", control.RunHoldView.as_view(), name="api-run-hold"),
     path("runs/<uuid:run_id>/release/", control.RunReleaseView.as_view(), name="api-run-release"),

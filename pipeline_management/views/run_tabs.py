@@ -1,4 +1,5 @@
-"""Two pages of a run: its configuration with what is other than before, and what it used of what it asked for."""
+"""Pages of a run: its configuration with what is other than before, what it used of what it asked for, and the
+whole of it as a file for archives."""
 
 from __future__ import annotations
 
@@ -6,11 +7,12 @@ import json
 import uuid
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from pipeline_management.models import Run
 from pipeline_management.services import compare
+from pipeline_management.services.provenance import MEDIA_TYPE, export
 from pipeline_management.services.usage_advice import advice_on, bars, usage_of
 from pipeline_management.views.access import PageRequest, page, visible_run
 from pipeline_management.views.run_head import head_context
@@ -50,6 +52,15 @@ def usage(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
         **head_context(request, run, "usage"),
     }
     return render(request, "runs/usage.html", context)
+
+
+@page()
+def provenance(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """The run as an RO-Crate, a zip."""
+    crate = export(visible_run(request, pk, with_texts=True))
+    return FileResponse(
+        crate.file, as_attachment=True, filename=crate.name, content_type=MEDIA_TYPE
+    )
 
 
 def _parts(document: dict[str, Any]) -> list[tuple[str, str, int, str]]:

@@ -64,6 +64,7 @@ API = {
     "api-run": api(THE_LAB_API),
     "api-run-events": api(THE_LAB_API, post="401 401 401 401 401 401"),  # with its job's token only
     "api-run-tasks": api(THE_LAB_API),
+    "api-run-provenance": api(THE_LAB_API),
     "api-run-cancel": api(post="401 404 403 202 202 202"),
     "api-run-hold": api(post="401 404 403 202 202 202"),
     "api-run-release": api(post="401 404 403 202 202 202"),
@@ -129,6 +130,7 @@ PAGES = {
     "run-head": Row("302 404 400 400 400 400"),  # the tab is missing
     "run-configuration": Row(THE_LAB_PAGE),
     "run-usage": Row(THE_LAB_PAGE),
+    "run-provenance": Row(THE_LAB_PAGE),
     "runs-compare": Row(ANY_USER_PAGE),
     "run-events": Row(THE_LAB_PAGE),
     "run-log": Row(THE_LAB_PAGE),
