@@ -5,6 +5,7 @@ from django.urls import path
 from pipeline_management.views import (
     check,
     dashboard,
+    file_urls,
     form_state,
     notifications,
     pipelines,
@@ -65,6 +66,7 @@ urlpatterns = [
     path("systems/<str:name>/", systems.detail, name="system-detail"),
     path("staging", staging.form, name="staging-form"),
     path("staging/<path:key>", staging.item, name="staging-item"),
+    *file_urls.urlpatterns,
     path("transfers/", transfers, name="transfers"),
     path("transfers/<uuid:pk>/file/", transfer_file, name="transfer-file"),
     path("transfers/<uuid:pk>/cancel/", transfer_cancel, name="transfer-cancel"),

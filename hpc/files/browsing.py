@@ -30,6 +30,7 @@ from hpc.files.tool import (
     tool,
     worded,
 )
+from hpc.protocol.reports import TOKEN_FILE
 
 MOST_MATCHED = 2 * MIB
 """Bytes of names that files by pattern may have together; some 10,000 files."""
@@ -37,8 +38,9 @@ MOST_MATCHED = 2 * MIB
 _OUTSIDE = 208
 _FORMAT = r"%P\0%M\0%U\0%G\0%T@\0%s\0%l\0%Y\0"
 _FIELDS = 8
+# within roots the run's token is nobody's to read, whatever link leads to it
 _INSIDE = (
-    "inside() { p=$1; shift; [ $# -gt 0 ] || return 0; for r do "
+    f"inside() {{ p=$1; shift; [ $# -gt 0 ] || return 0; case $p in */{TOKEN_FILE}) return 1;; esac; for r do "
     'r=$(cd -P -- "$r" 2>/dev/null && pwd -P && echo .) || continue; r=${r%??}; '
     'case $p/ in "${r%/}"/*) return 0;; esac; done; return 1; }; '
 )
@@ -139,7 +141,10 @@ def browse(
             raise refusal(path, result)
         if result.exit_code != 0:
             _judge(path, result)
-        return Directory(os.fsdecode(head), _entries(rest))
+        entries = _entries(rest)
+        if roots:
+            entries = [entry for entry in entries if entry.name != TOKEN_FILE]
+        return Directory(os.fsdecode(head), entries)
 
     words = (far_path(path), _FORMAT, *map(far_path, roots))
     return quick(script("browse", _BROWSE, words), parse, timeout=timeout, max_output=MAX_LISTING)

@@ -159,6 +159,14 @@ PAGES = {
     "usage-budget": Row(THE_MANAGERS_PAGE, post="302 404 404 404 400 400"),  # the form is empty
     "systems": Row(ANY_USER_PAGE),
     "system-detail": Row(THE_LAB_PAGE),
+    "files": Row(ANY_USER_PAGE),
+    # on a "local" system only administrators act with everybody's account
+    "files-system": Row("302 403 403 403 403 200", post="302 403 403 403 403 400"),  # no action is in the body
+    "files-path": Row("302 403 403 403 403 200", post="302 403 403 403 403 400"),
+    "file-content": Row("302 403 403 403 403 403"),  # the token is none
+    "run-files": Row(THE_LAB_PAGE),
+    "run-file": Row(THE_LAB_PAGE),
+    "run-reports": Row(THE_LAB_PAGE),
     "transfers": Row(ANY_USER_PAGE, post="302 400 400 400 400 400"),  # no path is in the body
     "transfer-file": Row("302 404 404 404 404 404"),  # nothing is ready
     "transfer-cancel": Row(post="302 404 404 302 404 404"),

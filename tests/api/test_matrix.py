@@ -46,6 +46,9 @@ def path_of(address: Address, site: Site) -> str:
         "id": "1",
         "slug": site.lab.slug,
         "key": "0/x",  # in the staging area
+        "system": "cluster",
+        "path": "tmp",
+        "token": "none",
     }
     if "token_id" in address.parameters:
         token = site.submitter.api_tokens.first()  # type: ignore[attr-defined]  # a reverse relation
