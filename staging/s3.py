@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,26 +61,31 @@ class S3Area(StagingArea):
     def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
         self._bucket = settings.bucket
+        self._session = boto3.session.Session()
+        self._making = threading.Lock()
 
     def _client(self, endpoint: str | None) -> Any:
+        """A client of one address. All share a session, which holds the description of S3: 13 MB each else."""
         chosen = self._settings
-        return boto3.session.Session().client(
-            "s3",
-            endpoint_url=endpoint,
-            region_name=chosen.region,
-            aws_access_key_id=chosen.access_key,
-            aws_secret_access_key=chosen.secret_key,
-            config=Config(
-                signature_version="s3v4",
-                s3={"addressing_style": chosen.addressing},
-                connect_timeout=5,
-                read_timeout=60,
-                retries={"mode": "standard", "total_max_attempts": 2},
-                # stores that are not Amazon's need not know the newer checksums
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
+        config = Config(
+            signature_version="s3v4",
+            s3={"addressing_style": chosen.addressing},
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"mode": "standard", "total_max_attempts": 2},
+            # stores that are not Amazon's need not know the newer checksums
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
         )
+        with self._making:  # threads may share clients, but not a session that makes one
+            return self._session.client(
+                "s3",
+                endpoint_url=endpoint,
+                region_name=chosen.region,
+                aws_access_key_id=chosen.access_key,
+                aws_secret_access_key=chosen.secret_key,
+                config=config,
+            )
 
     @cached_property
     def _own(self) -> Any:
