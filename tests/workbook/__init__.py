@@ -1,0 +1,1 @@
+"""Workbooks: template, reading, marking, hostile files, pages and API."""
