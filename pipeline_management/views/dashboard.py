@@ -1,8 +1,12 @@
-"""The first page: what needs a person, what runs, what ended, and the week in numbers."""
+"""The first page: what needs a person, what runs, what ended, how the last weeks went, and how long queues are.
+
+Everything is read by index from a bounded number of rows, or from the sums by day.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Count
@@ -10,73 +14,140 @@ from django.http import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 
-from pipeline_management.choices import OPEN_STATES, RunState
-from pipeline_management.models import Run
+from pipeline_management.choices import HOLDABLE_STATES, OPEN_STATES, Desired, RunState
+from pipeline_management.models import Run, System, UsageDay
 from pipeline_management.policy import may_submit
 from pipeline_management.querysets import RunQuerySet
+from pipeline_management.services.usage import budgets, reading, waits
+from pipeline_management.services.usage.periods import Period
 from pipeline_management.views.access import PageRequest, page
 from pipeline_management.views.live import fragment, marked
+from pipeline_management.views.usage_words import drawn
 
 ROWS = 8
 WEEK = timedelta(days=7)
+FAILED_LATELY = timedelta(days=3)
+"""For how long a failed run that nobody has tried again waits for a person."""
+COURSE_DAYS = 30
 CANDIDATES_OPEN = 5_000
 CANDIDATES_ENDED = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One of the runs that ended lately."""
+
+    finished_at: datetime
+    pk: UUID
+    state: str
+    system_id: int
+    submitted_at: datetime | None
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The open runs, newest first, by what they need."""
+
+    troubled: list[UUID]
+    held: list[UUID]
+    others: list[UUID]
+
+
 def _sections(request: PageRequest) -> dict[str, object]:
     seen = Run.objects.visible_to(request.user)
-    attention, open_runs = _open(seen)
+    open_runs, ended = _open(seen), _ended(seen)
+    failed = _failed(ended)
+    queue = [*open_runs.troubled, *open_runs.held, *failed][:ROWS]
+    shown = _by_keys(seen, [*queue, *open_runs.others[:ROWS], *[one.pk for one in ended[:ROWS]]])
     since = timezone.now() - WEEK
-    counted = dict(
-        seen.filter(created_at__gte=since)
-        .order_by()
-        .values_list("state")
-        .annotate(number=Count("pk"))
-        .values_list("state", "number")
-    )
+    counted = _counts(seen, since)
+    standings = [one for one in budgets.seen_by(request.user) if one.threshold]
     return {
-        "attention": attention,
-        "open_runs": open_runs,
-        "finished": _last_ended(seen),
+        "attention": [shown[key] for key in queue if key in shown],
+        "troubled": len(open_runs.troubled),
+        "held": len(open_runs.held),
+        "failed": len(failed),
+        "standings": [(one, budgets.pace(one)) for one in standings],
+        "open_runs": [shown[key] for key in open_runs.others[:ROWS] if key in shown],
+        "finished": [shown[one.pk] for one in ended[:ROWS] if one.pk in shown],
         "counts": [
             (state, counted.get(state, 0)) for state in RunState if state is not RunState.DRAFT
         ],
         "total": sum(counted.values()),
         "since": timezone.localdate(since),
+        "failed_since": timezone.localdate(timezone.now() - FAILED_LATELY),
+        "course": _course(request),
+        "waits": _waits(ended),
         "now": timezone.now(),
     }
 
 
-def _by_keys(seen: RunQuerySet, keys: list[UUID]) -> list[Run]:
-    """These runs with what a list shows, in the order of the keys."""
-    rows = {run.pk: run for run in seen.for_lists().filter(pk__in=keys)}
-    return [rows[key] for key in keys if key in rows]
+def _counts(seen: RunQuerySet, since: datetime) -> dict[str, int]:
+    by_state = seen.filter(created_at__gte=since).order_by().values_list("state")
+    return dict(by_state.annotate(number=Count("pk")).values_list("state", "number"))
 
 
-def _open(seen: RunQuerySet) -> tuple[list[Run], list[Run]]:
-    """Open runs, newest first: those that need attention, and the others.
+def _by_keys(seen: RunQuerySet, keys: list[UUID]) -> dict[UUID, Run]:
+    """These runs with what a list shows."""
+    return {run.pk: run for run in seen.for_lists().filter(pk__in=keys)}
 
-    Found by state alone and sorted here: with an order in the query, databases walk through all runs
+
+def _open(seen: RunQuerySet) -> Open:
+    """Found by state alone and sorted here: with an order in the query, databases walk through all runs
     by their time to find the few open ones.
     """
-    found = seen.filter(state__in=OPEN_STATES).order_by()
-    keys = sorted(found.values_list("created_at", "pk", "attention")[:CANDIDATES_OPEN], reverse=True)
-    attention = [pk for _at, pk, flag in keys if flag][:ROWS]
-    others = [pk for _at, pk, flag in keys if not flag][:ROWS]
-    rows = _by_keys(seen, attention + others)
-    return [run for run in rows if run.pk in attention], [run for run in rows if run.pk in others]
+    columns = ("created_at", "pk", "attention", "desired", "state")
+    found = seen.filter(state__in=OPEN_STATES).order_by().values_list(*columns)
+    rows = sorted(found[:CANDIDATES_OPEN], reverse=True)
+    result = Open([], [], [])
+    for _at, pk, attention, desired, state in rows:
+        is_held = desired == Desired.HOLD and state in HOLDABLE_STATES
+        (result.troubled if attention else result.held if is_held else result.others).append(pk)
+    return result
 
 
-def _last_ended(seen: RunQuerySet) -> list[Run]:
-    """The runs that ended last among the newest ``CANDIDATES_ENDED``.
+def _ended(seen: RunQuerySet) -> list[Ended]:
+    """The newest ``CANDIDATES_ENDED`` runs that are over, those that ended last first.
 
     There is no index by the time of the end; sorting the runs of years for eight rows takes seconds. For
     the same reason the state is not asked for: its index would be taken instead of the one by time.
     """
-    ended = seen.filter(finished_at__isnull=False)
-    newest = ended.order_by("-created_at", "-id").values_list("finished_at", "pk")
-    keys = sorted(newest[:CANDIDATES_ENDED], reverse=True)[:ROWS]
-    return _by_keys(seen, [pk for _at, pk in keys])
+    ended = seen.filter(finished_at__isnull=False).order_by("-created_at", "-id")
+    columns = ("finished_at", "pk", "state", "system_id", "submitted_at", "started_at")
+    found = [Ended(*row) for row in ended.values_list(*columns)[:CANDIDATES_ENDED]]
+    return sorted(found, key=lambda one: (one.finished_at, one.pk), reverse=True)
+
+
+def _failed(ended: list[Ended]) -> list[UUID]:
+    """Runs that failed lately and that nobody has submitted again or resumed."""
+    since = timezone.now() - FAILED_LATELY
+    keys = [one.pk for one in ended if one.state == RunState.FAILED and one.finished_at >= since]
+    if not keys:
+        return []
+    repeated = set(
+        Run.objects.filter(origin_id__in=keys).order_by().values_list("origin_id", flat=True)
+    )
+    return [key for key in keys if key not in repeated]
+
+
+def _course(request: PageRequest) -> object:
+    """How the runs of the last days ended; None where none did."""
+    last = budgets.today()
+    period = Period(last - timedelta(days=COURSE_DAYS - 1), last)
+    rows = UsageDay.objects.visible_to(request.user)
+    steps = reading.course(rows.filter(day__range=(period.first, period.last)), period)
+    if not any(step.sums.runs for step in steps):
+        return None
+    return drawn(steps, reading.Measure.RUNS, period)
+
+
+def _waits(ended: list[Ended]) -> list[tuple[str, waits.Waits]]:
+    found = waits.by_system((one.system_id, one.submitted_at, one.started_at) for one in ended)
+    names = dict(
+        System.objects.filter(pk__in=[one.system_id for one in found]).values_list("pk", "name")
+    )
+    return [(names[one.system_id], one) for one in found if one.system_id in names]
 
 
 @page()
