@@ -101,7 +101,7 @@ def _table() -> dict[str, str]:
         "tooManyCells": _("Cells beyond the last of %value columns were left out."),
         "moveUp": _("Move row %row up"),
         "moveDown": _("Move row %row down"),
-        "duplicate": _("Duplicate row %row"),
+        "duplicateRow": _("Duplicate row %row"),
         "removeRow": _("Remove row %row"),
         "range": _("rows %from to %to of %count"),
         "previous": _("Previous"),

@@ -123,7 +123,7 @@
   function heading(form, path, node, required) {
     const key = String(path[path.length - 1]);
     const parts = [h("span", { text: node.title || key })];
-    if (node.title && node.title !== key) parts.push(" ", h("code", { class: "form-key", text: key }));
+    if (node.title && node.title.toLowerCase() !== key.toLowerCase()) parts.push(" ", h("code", { class: "form-key", text: key }));
     if (required) parts.push(" ", h("span", { class: "form-need", text: form.say("required") }));
     return parts;
   }

@@ -84,6 +84,7 @@
 
   // Draw the form anew from the text. What cannot be a form is said, and stays as it is in the JSON.
   async function draw() {
+    const text = field.value;
     let root;
     try {
       root = parsed();
@@ -103,9 +104,10 @@
       return mine === asked ? tell(texts.noSchema) : undefined;
     }
     if (mine !== asked) return;
+    if (field.value !== text) return draw(); // it was changed while the server was asked
     if (answer === null) return tell(texts.unknownPipeline.replace("%value", () => reference));
     tell("");
-    written = field.value;
+    written = text;
     view.load(root, answer);
     takeFaults();
   }

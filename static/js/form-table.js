@@ -155,7 +155,7 @@
         "span",
         { class: "form-row-actions" },
         make("↑", "moveUp", () => this.move(number, number - 1)), make("↓", "moveDown", () => this.move(number, number + 1)),
-        make("⧉", "duplicate", () => this.insert(number + 1, json.copy(this.rows()[number]))), make("×", "removeRow", () => this.remove(number)),
+        make("⧉", "duplicateRow", () => this.insert(number + 1, json.copy(this.rows()[number]))), make("×", "removeRow", () => this.remove(number)),
       );
     }
 
