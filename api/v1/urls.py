@@ -2,13 +2,25 @@
 
 from django.urls import path, re_path
 
-from api.v1.views import catalogue, control, events, logs, people, root, runs, submission, transfers
+from api.v1.views import (
+    catalogue,
+    control,
+    events,
+    logs,
+    people,
+    root,
+    runs,
+    submission,
+    transfers,
+    validation,
+)
 from api.v1.views.provenance import RunProvenanceView
 from api.v1.views.usage import UsageView
 
 urlpatterns = [
     path("", root.IndexView.as_view(), name="api-index"),
     path("new-run/", submission.NewRunView.as_view(), name="api-new-run"),
+    path("validate/", validation.ValidateView.as_view(), name="api-validate"),
     path("runs/", runs.RunListView.as_view(), name="api-runs"),
     path("runs/<uuid:run_id>/", runs.RunView.as_view(), name="api-run"),
     path("runs/<uuid:run_id>/events/", events.RunEventsView.as_view(), name="api-run-events"),

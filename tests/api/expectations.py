@@ -60,6 +60,7 @@ SITE = {
 API = {
     "api-index": api(ANY_USER_API),
     "api-new-run": api(post="401 400 403 201 201 400"),  # the pipeline is the lab's; the administrator is in none
+    "api-validate": api(post="401 200 403 200 200 200"),
     "api-runs": api(ANY_USER_API),
     "api-run": api(THE_LAB_API),
     "api-run-events": api(THE_LAB_API, post="401 401 401 401 401 401"),  # with its job's token only

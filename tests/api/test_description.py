@@ -76,6 +76,11 @@ def test_answers_are_as_described(site: Site, text: str) -> None:
     agree(client.get("/api/v1/whoami/").json(), "WhoAmI")
     body = {"pipeline": "hello", "name": "x"}
     agree(client.post("/api/v1/new-run/?dry_run=1", body, content_type=JSON).json(), "PlannedRun")
+    judged = client.post("/api/v1/validate/?preflight=1", body, content_type=JSON).json()
+    agree(judged, "Validation")
+    agree(judged["estimate"], "Estimate")
+    agree(judged["preflight"], "Preflight")
+    agree(judged["preflight"]["steps"][0], "Step")
     agree(client.post("/api/v1/new-run/", body, content_type=JSON).json(), "Created")
     agree(client.post("/api/v1/tokens/", {"name": "t"}, content_type=JSON).json(), "CreatedToken")
     agree(client.get("/api/v1/tokens/").json()["results"][0], "Token")

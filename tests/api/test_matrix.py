@@ -79,7 +79,7 @@ def transfer_of(site: Site) -> Transfer:
 def body_of(address: Address, method: str, site: Site) -> tuple[bytes, str]:
     """A body that would do what the address is for, and its type."""
     configuration = json.dumps({"pipeline": "secret", "name": "x"})
-    if address.name == "api-new-run":
+    if address.name in ("api-new-run", "api-validate"):
         return configuration.encode(), JSON
     if address.name == "api-transfers":
         return b'{"direction": "download", "system": "local", "path": "/no/such/file"}', JSON

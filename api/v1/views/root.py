@@ -33,6 +33,7 @@ class IndexView(ApiView):
     def get(self, request: Request) -> Response:
         names = {
             "new_run": "api-new-run",
+            "validate": "api-validate",
             "runs": "api-runs",
             "pipelines": "api-pipelines",
             "systems": "api-systems",
