@@ -133,3 +133,12 @@ class RunFilter(filters.FilterSet):
         return any(
             self.data.getlist(name) != [] and any(self.data.getlist(name)) for name in self.filters
         )
+
+    @property
+    def fields_set(self) -> bool:
+        """Whether any filter but the search and the switch between mine and all is set."""
+        return any(
+            any(self.data.getlist(name))
+            for name in self.filters
+            if name != "q" and not (name == "submitter" and self.data.get(name) == "me")
+        )

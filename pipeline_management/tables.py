@@ -1,17 +1,22 @@
-"""The table of runs and the bounded counting of its pages."""
+"""The table of runs, its order, and the bounded counting of its pages."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
+from typing import overload
+from uuid import UUID
 
 import django_tables2 as tables
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from pipeline_management.choices import TERMINAL_STATES, RunState
 from pipeline_management.models import Run
 
 PER_PAGE = 50
+PAGE_SIZES = (25, 50, 100)
 COUNT_LIMIT = 10_000
 
 
@@ -40,6 +45,59 @@ class BoundedPaginator(Paginator):
         return self._counted > COUNT_LIMIT
 
 
+class ActiveFirst:
+    """Runs that are not over, newest first, then the others likewise: a sequence that reads only what is asked for.
+
+    An index by state and one by time give the two parts; no index gives the whole. Of more than ``MOST_ACTIVE``
+    runs that are not over the list is by time alone.
+    """
+
+    MOST_ACTIVE = 1000
+
+    def __init__(self, runs: QuerySet[Run]) -> None:
+        self.runs = runs.order_by("-created_at", "-id")
+
+    @cached_property
+    def _active(self) -> list[UUID]:
+        unfinished = [state for state in RunState if state not in TERMINAL_STATES]
+        active = self.runs.prefetch_related(None).filter(state__in=unfinished)
+        found = list(active.values_list("pk", flat=True)[: self.MOST_ACTIVE + 1])
+        return found if len(found) <= self.MOST_ACTIVE else []
+
+    @property
+    def _others(self) -> QuerySet[Run]:
+        return self.runs.filter(state__in=TERMINAL_STATES) if self._active else self.runs
+
+    @cached_property
+    def _length(self) -> int:
+        others = self._others.prefetch_related(None).order_by()
+        return min(len(self._active) + int(others[: COUNT_LIMIT + 1].count()), COUNT_LIMIT + 1)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self[:])
+
+    @overload
+    def __getitem__(self, wanted: int) -> Run: ...
+
+    @overload
+    def __getitem__(self, wanted: slice) -> list[Run]: ...
+
+    def __getitem__(self, wanted: int | slice) -> Run | list[Run]:
+        if isinstance(wanted, int):
+            return self[wanted : wanted + 1][0]
+        first, last = wanted.start or 0, len(self) if wanted.stop is None else wanted.stop
+        ids = self._active[first:last]
+        active = len(self._active)
+        if last > active:
+            others = self._others.prefetch_related(None).values_list("pk", flat=True)
+            ids += others[max(0, first - active) : last - active]
+        rows = {run.pk: run for run in self.runs.filter(pk__in=ids)} if ids else {}
+        return [rows[pk] for pk in ids if pk in rows]
+
+
 def _cell(name: str) -> dict[str, dict[str, str]]:
     return {"td": {"data-label": name}}
 
@@ -60,11 +118,13 @@ class RunTable(tables.Table):
     created = tables.Column(
         verbose_name=_("Submitted"), accessor="created_at", order_by=("created_at", "id")
     )
+    started = tables.Column(
+        verbose_name=_("Started"), accessor="started_at", order_by=("started_at", "id")
+    )
     ended = tables.Column(verbose_name=_("Ended"), accessor="finished_at", order_by=("finished_at", "id"))
 
     class Meta:
         model = Run
         fields = ()
-        sequence = ("state", "name", "pipeline", "submitter", "lab", "system", "created", "ended")
-        order_by = ("-created",)
+        sequence = ("state", "name", "pipeline", "submitter", "lab", "system", "created", "started", "ended")
         template_name = "runs/table.html"

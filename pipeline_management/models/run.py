@@ -195,6 +195,14 @@ class Run(models.Model):
         return RunState(self.state)
 
     @property
+    def seconds_run(self) -> float | None:
+        """How long its job ran; None for one that has not ended, or never started."""
+        ended = self.ended_at or self.finished_at
+        if self.started_at is None or ended is None:
+            return None
+        return max(0.0, (ended - self.started_at).total_seconds())
+
+    @property
     def percent_done(self) -> int | None:
         """0 to 100: what the job said last, or the share of its tasks that are done; None where it says nothing."""
         if self.progress is not None or not self.tasks_total:

@@ -12,22 +12,28 @@ from pipeline_management.choices import RunState
 from pipeline_management.filters import RunFilter
 from pipeline_management.models import Run
 from pipeline_management.policy import may_submit
-from pipeline_management.services import exports
-from pipeline_management.tables import COUNT_LIMIT, PER_PAGE, BoundedPaginator, RunTable
+from pipeline_management.querysets import RunQuerySet
+from pipeline_management.search.keys import KEYS
+from pipeline_management.search.language import MAX_LENGTH
+from pipeline_management.services import exports, grouping, marks
+from pipeline_management.tables import (
+    COUNT_LIMIT,
+    PAGE_SIZES,
+    PER_PAGE,
+    ActiveFirst,
+    BoundedPaginator,
+    RunTable,
+)
 from pipeline_management.views.access import PageRequest, page
 from pipeline_management.views.live import fragment, marked
-
-EXPORTS = {
-    "csv": ("text/csv; charset=utf-8", exports.as_csv),
-    "json": ("application/json", exports.as_json),
-}
 
 
 def _filtered(request: PageRequest) -> RunFilter:
     """The filter over what the viewer may see. An invalid filter has no rows: never more than asked for."""
     # Looked up apart: with joins beside the order, MariaDB sorts the whole table instead of walking the index
     runs = Run.objects.visible_to(request.user).defer("configuration_json", "script")
-    runs = runs.prefetch_related("version__pipeline", "lab", "submitter", "system", "account")
+    related = ("version__pipeline", "lab", "submitter", "system", "account", "labels")
+    runs = runs.prefetch_related(*related)
     narrowed = RunFilter(request.GET, queryset=runs, request=request)
     if not narrowed.is_valid():
         narrowed.queryset = runs.none()
@@ -36,24 +42,49 @@ def _filtered(request: PageRequest) -> RunFilter:
 
 def _table(request: PageRequest, narrowed: RunFilter) -> RunTable:
     """The table in the order and at the page asked for; nonsense there means the default, not an error."""
-    table = RunTable(narrowed.qs if narrowed.is_valid() else narrowed.queryset)
+    runs = narrowed.qs if narrowed.is_valid() else narrowed.queryset
+    orders = [
+        name for name in request.GET.getlist("sort") if name.lstrip("-") in RunTable.base_columns
+    ]
+    table = RunTable(runs if orders else ActiveFirst(runs), order_by=orders)
     table.request = request
-    if request.GET.getlist("sort"):
-        table.order_by = request.GET.getlist("sort")
-    asked = request.GET.get("page", "1")
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 1
-    table.paginate(page=1, per_page=PER_PAGE, paginator_class=BoundedPaginator)
-    table.page = table.paginator.get_page(number)
+    table.paginate(page=1, per_page=_size(request), paginator_class=BoundedPaginator)
+    table.page = table.paginator.get_page(_number(request.GET.get("page", "")) or 1)
     return table
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _size(request: PageRequest) -> int:
+    asked = _number(request.GET.get("size", ""))
+    return asked if asked in PAGE_SIZES else PER_PAGE
 
 
 @page()
 def run_list(request: PageRequest) -> HttpResponseBase:
-    """The runs that the viewer may see; asked for by htmx, only the table."""
+    """The runs that the viewer may see; asked for by htmx, only the table. ``group=cause``: why they failed."""
     narrowed = _filtered(request)
+    if request.GET.get("group") == "cause":
+        groups = grouping.by_cause(narrowed.qs) if narrowed.is_valid() else []
+        searched = request.GET.get("q", "")
+        grouped: dict[str, Any] = {
+            "groups": [(group, f"{searched} cause:{group.cause}".strip()) for group in groups]
+        }
+        return render(request, "runs/list.html", {**grouped, **_frame(request, narrowed)})
+    context = _rows(request, narrowed)
+    if request.htmx:
+        return fragment(request, "runs/table_live.html", context)
+    context["table_html"], _mark = marked(request, "runs/table_live.html", context)
+    return render(request, "runs/list.html", {**context, **_frame(request, narrowed)})
+
+
+def _rows(request: PageRequest, narrowed: RunFilter) -> dict[str, Any]:
+    """What the table shows."""
     table = _table(request, narrowed)
     shown = [row.record for row in table.paginated_rows]
-    context: dict[str, Any] = {
+    return {
         "filter": narrowed,
         "narrowed": narrowed.is_narrowed,
         "table": table,
@@ -62,33 +93,58 @@ def run_list(request: PageRequest) -> HttpResponseBase:
         "count_limit": COUNT_LIMIT,
         "query": request.GET.urlencode(),
         "ticks": True,
+        "stars": marks.starred(request.user, [run.pk for run in shown]),
+        "per_page": table.paginator.per_page,
+        "sizes": PAGE_SIZES,
     }
-    if request.htmx:
-        return fragment(request, "runs/table_live.html", context)
-    context["table_html"], _ = marked(request, "runs/table_live.html", context)
-    context["may_submit"] = may_submit(request.user)
-    context["states"] = [state for state in RunState if state is not RunState.DRAFT]
-    context["chosen_states"] = request.GET.getlist("state")
-    return render(request, "runs/list.html", context)
+
+
+def _frame(request: PageRequest, narrowed: RunFilter) -> dict[str, Any]:
+    """What stands around the table."""
+    offer = marks.offer_to(request.user)
+    return {
+        "filter": narrowed,
+        "narrowed": narrowed.is_narrowed,
+        "fields_set": narrowed.fields_set,
+        "query": request.GET.urlencode(),
+        "searched": request.GET.get("q", "")[:MAX_LENGTH],
+        "kept": [
+            (n, v) for n in ("submitter", "size", "sort") for v in request.GET.getlist(n) if v
+        ],
+        "mine": request.GET.get("submitter") == "me",
+        "may_submit": may_submit(request.user),
+        "states": [state for state in RunState if state is not RunState.DRAFT],
+        "chosen_states": request.GET.getlist("state"),
+        "views": offer.views,
+        "shared_labs": offer.labs,
+        "cloud": offer.labels,
+        "keys": KEYS.items(),
+    }
 
 
 @page()
 def export(request: PageRequest) -> HttpResponseBase:
-    """The current filter's runs as CSV or JSON (``?format=``), streamed; 400 names what is wrong."""
+    """The current filter's runs as CSV, JSON or xlsx (``?format=``), streamed; 400 names what is wrong."""
     chosen = request.GET.get("format", "csv")
     narrowed = _filtered(request)
     faults = [
         f"{name}: {' '.join(map(str, messages))}" for name, messages in narrowed.errors.items()
     ]
-    if chosen not in EXPORTS:
-        faults.append(f"format: expected csv or json, not {chosen[:40]!r}")
+    if chosen not in exports.FORMATS:
+        faults.append(f"format: expected {', '.join(exports.FORMATS)}, not {chosen[:40]!r}")
     if faults:
-        return HttpResponse("\n".join(faults) + "\n", status=400, content_type="text/plain; charset=utf-8")
-    content_type, write = EXPORTS[chosen]
-    lines = write(exports.run_rows(narrowed.qs))
+        return HttpResponse(
+            "\n".join(faults) + "\n", status=400, content_type="text/plain; charset=utf-8"
+        )
+    return sent(narrowed.qs, chosen)
+
+
+def sent(runs: RunQuerySet, chosen: str) -> StreamingHttpResponse:
+    """The runs as a download in one of ``exports.FORMATS``."""
+    content_type, write = exports.FORMATS[chosen]
     name = f"centro-runs-{timezone.now():%Y%m%d-%H%M%S}.{chosen}"
     return StreamingHttpResponse(
-        lines,
+        write(exports.run_rows(runs)),
         content_type=content_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

@@ -24,7 +24,7 @@
     all.checked = here > 0 && here === shown.length;
     all.indeterminate = here > 0 && here < shown.length;
     form.querySelectorAll("button[name=action]").forEach(function (button) {
-      button.disabled = here === 0;
+      button.disabled = button.dataset.exactly ? here !== Number(button.dataset.exactly) : here === 0;
     });
   }
 

@@ -141,6 +141,13 @@ PAGES = {
     "run-resubmit": Row("302 404 403 200 200 200", post="302 404 403 302 302 302"),
     "run-resume": Row("302 404 403 409 409 409", post="302 404 403 409 409 409"),  # a plain script
     "run-waiting": Row(THE_LAB_PAGE),
+    "run-star": Row(post="302 404 302 302 302 302"),
+    "run-labels": Row(post="302 404 403 302 302 302"),
+    "run-notes": Row(post="302 404 403 302 302 302"),
+    "run-note-delete": Row(post="302 404 404 404 404 404"),  # there is no such note
+    "runs-suggestions": Row(ANY_USER_PAGE),
+    "runs-view-save": Row(post="302 302 302 302 302 302"),
+    "runs-view-delete": Row(post="302 302 302 302 302 302"),  # there is none: said on the list
     "runs-many": Row(post="302 400 400 400 400 400"),  # the body names no runs
     "submit": Row(ANY_USER_PAGE, post="302 400 403 302 302 400"),
     "submit-check": Row(post="302 200 403 200 200 200"),

@@ -45,6 +45,8 @@ def path_of(address: Address, site: Site) -> str:
         "content_type_id": "1",
         "id": "1",
         "slug": site.lab.slug,
+        "note_id": 1,
+        "view_id": 1,
         "key": "0/x",  # in the staging area
         "system": "cluster",
         "path": "tmp",
@@ -95,6 +97,8 @@ def body_of(address: Address, method: str, site: Site) -> tuple[bytes, str]:
         return f"url={HOOK}&states=failed".encode(), FORM
     if address.name in ("accounts:tokens", "accounts:clients"):
         return b"name=new", FORM
+    if address.name in ("run-labels", "run-notes"):
+        return b"add=new&text=new", FORM
     return b"", FORM if method == "POST" and not address.name.startswith("api-") else JSON
 
 

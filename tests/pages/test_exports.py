@@ -84,6 +84,6 @@ def test_chunks_neither_repeat_nor_lose_a_run(site: Site, monkeypatch: pytest.Mo
 
 
 def test_an_unknown_format_is_refused_by_name(site: Site) -> None:
-    response = site.client("viewer").get("/runs/export/?format=xlsx")
+    response = site.client("viewer").get("/runs/export/?format=ods")
     assert response.status_code == 400
-    assert response.content.decode() == "format: expected csv or json, not 'xlsx'\n"
+    assert response.content.decode() == "format: expected csv, json, xlsx, not 'ods'\n"

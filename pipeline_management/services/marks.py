@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Lab
-from accounts.policy import scope_of
+from accounts.policy import Scope, scope_of
 from pipeline_management.errors import InvalidRequest, Missing, NotAllowed, Problem
 from pipeline_management.models import LabLabel, Run, RunLabel, RunNote, RunStar, SavedView
 from pipeline_management.policy import may_annotate
@@ -77,7 +78,10 @@ def _remember(lab_id: int, names: list[str]) -> None:
 
 def label_cloud(user: User, beginning: str = "") -> list[str]:
     """The labels that the person's labs used last, at most 40, by name."""
-    scope = scope_of(user)
+    return _cloud(scope_of(user), beginning)
+
+
+def _cloud(scope: Scope, beginning: str = "") -> list[str]:
     rows = LabLabel.objects.filter(name__startswith=beginning.lower())
     if not scope.everything:
         rows = rows.filter(lab_id__in=scope.labs)
@@ -131,11 +135,23 @@ def delete_note(run: Run, user: User, note_id: int) -> None:
     note.delete()
 
 
-def views_of(user: User) -> QuerySet[SavedView]:
-    """The saved searches of the person, and those that his labs share."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a person may choose from beside the list: ``views`` with whether he may delete each, the labs with which
+    he may share a search, and the labels his labs use."""
+
+    views: list[tuple[SavedView, bool]]
+    labs: list[Lab]
+    labels: list[str]
+
+
+def offer_to(user: User) -> Offer:
+    """See ``Offer``. Four queries."""
     scope = scope_of(user)
     shared = Q(lab__isnull=False) if scope.everything else Q(lab_id__in=scope.labs)
-    return SavedView.objects.filter(Q(owner=user) | shared).select_related("lab", "owner")[:200]
+    views = SavedView.objects.filter(Q(owner=user) | shared).select_related("lab", "owner")[:200]
+    deletable = [(view, _may_delete(scope, view)) for view in views]
+    return Offer(deletable, list(_shared_labs(scope)), _cloud(scope))
 
 
 def save_view(user: User, name: str, query: str, lab: Lab | None = None) -> SavedView:
@@ -147,7 +163,7 @@ def save_view(user: User, name: str, query: str, lab: Lab | None = None) -> Save
         raise InvalidRequest(
             [Problem("query", _("Search for something first: there is nothing to save."))]
         )
-    if lab is not None and not _may_share(user, lab):
+    if lab is not None and not shared_labs(user).filter(pk=lab.pk).exists():
         raise NotAllowed(_("Only managers of a lab may share a search with it."))
     others = SavedView.objects.filter(owner=user).exclude(name=name)
     if others.count() >= MOST_VIEWS:
@@ -161,22 +177,21 @@ def save_view(user: User, name: str, query: str, lab: Lab | None = None) -> Save
 
 def delete_view(user: User, view_id: int) -> None:
     """Delete a saved search: its owner, and for a shared one managers of its lab. Raises ``Missing``."""
-    view = SavedView.objects.select_related("lab").filter(pk=view_id).first()
-    if view is None or not may_delete_view(user, view):
+    view = SavedView.objects.filter(pk=view_id).first()
+    if view is None or not _may_delete(scope_of(user), view):
         raise Missing(_("There is no such saved search, or it is not yours."))
     view.delete()
 
 
-def may_delete_view(user: User, view: SavedView) -> bool:
-    return view.owner_id == user.pk or (view.lab is not None and _may_share(user, view.lab))
-
-
-def _may_share(user: User, lab: Lab) -> bool:
-    scope = scope_of(user)
-    return scope.everything or lab.pk in scope.manages
+def _may_delete(scope: Scope, view: SavedView) -> bool:
+    shared = view.lab_id is not None and (scope.everything or view.lab_id in scope.manages)
+    return view.owner_id == scope.user_id or shared
 
 
 def shared_labs(user: User) -> QuerySet[Lab]:
     """The labs with which the person may share a search."""
-    scope = scope_of(user)
+    return _shared_labs(scope_of(user))
+
+
+def _shared_labs(scope: Scope) -> QuerySet[Lab]:
     return Lab.objects.all() if scope.everything else Lab.objects.filter(pk__in=scope.manages)
