@@ -144,7 +144,8 @@ class WaitingJob:
 
 @dataclass(frozen=True, slots=True)
 class QueueInfo:
-    """One queue (Slurm partition): cpus and nodes as counted by the scheduler."""
+    """One queue (Slurm partition): cpus, nodes and jobs as counted by the scheduler; jobs are None where it does not
+    say. Jobs on hold are among the waiting ones."""
 
     name: str
     is_default: bool
@@ -155,6 +156,8 @@ class QueueInfo:
     cpus_total: int
     cpus_idle: int
     memory_mb: int | None = None
+    jobs_waiting: int | None = None
+    jobs_running: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

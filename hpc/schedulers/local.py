@@ -265,6 +265,7 @@ def _queue(result: CommandResult) -> list[QueueInfo]:
             nodes_idle=int(idle == slots),
             cpus_total=slots,
             cpus_idle=idle,
+            jobs_running=running,
         )
     ]
 

@@ -167,9 +167,17 @@ def parse_queues(queues: str, nodes: str, default: str) -> list[QueueInfo]:
                 cpus_total=sum(node.cpus_total for node in mine),
                 cpus_idle=sum(node.cpus_idle for node in mine),
                 memory_mb=max((node.memory_mb for node in mine), default=None),
+                jobs_waiting=_jobs(queue, ("Transit", "Queued", "Held", "Waiting")),
+                jobs_running=_jobs(queue, ("Running", "Exiting", "Begun")),
             )
         )
     return rows
+
+
+def _jobs(queue: dict[str, Any], states: tuple[str, ...]) -> int | None:
+    """From ``state_count``, like "Transit:0 Queued:3 Held:5 "; None where there is none."""
+    counts = dict(re.findall(r"([A-Za-z]+):([0-9]+)", str(queue.get("state_count", ""))))
+    return sum(int(counts.get(state, 0)) for state in states) if counts else None
 
 
 def parse_nodes(text: str) -> list[NodeInfo]:

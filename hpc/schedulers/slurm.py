@@ -29,6 +29,7 @@ from hpc.schedulers.slurm_parse import (
 )
 from hpc.schedulers.slurm_queries import SlurmQueries
 from hpc.schedulers.slurm_tables import (
+    COUNT_JOBS,
     FIND_FUNCTIONS,
     NATIVE_OPTIONS,
     NO_ACCOUNTING,
@@ -107,7 +108,8 @@ class SlurmScheduler(SlurmQueries):
 
     def queues(self) -> Command[list[QueueInfo]]:
         layout = UNIT.join(("%P", "%a", "%l", "%F", "%C", "%m"))
-        return self._ask(("sinfo", "-h", "-o", layout), parse_queues)
+        jobs = ("-c", COUNT_JOBS, "centro-queues", self.executable("squeue"), self.executable("sinfo"))
+        return self._ask(("/bin/sh", *jobs, "-h", "-o", layout), parse_queues)
 
     def nodes(self) -> Command[list[NodeInfo]]:
         layout = UNIT.join(("%N", "%P", "%T", "%C", "%m", "%E"))
@@ -142,7 +144,8 @@ class SlurmScheduler(SlurmQueries):
                 raise SchedulerSilent(text, result.exit_code)
             return read(result.text)
 
-        full = ("env", "LC_ALL=C", "timeout", "20", self.executable(argv[0]), *argv[1:])
+        program = argv[0] if "/" in argv[0] else self.executable(argv[0])
+        full = ("env", "LC_ALL=C", "timeout", "20", program, *argv[1:])
         return Command(argv=full, parse=parse, read_only=True)
 
     def _change(self, program: str, *arguments: str) -> Command[None]:

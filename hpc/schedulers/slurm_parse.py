@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -165,9 +166,13 @@ def parse_waiting(text: str) -> list[WaitingJob]:
 
 
 def parse_queues(text: str) -> list[QueueInfo]:
-    """The rows of sinfo by partition (``%P %a %l %F %C %m``); several rows of one are added up."""
+    """The rows of sinfo by partition (``%P %a %l %F %C %m``); several rows of one are added up. After a record
+    separator, if there is one, the number of jobs by state and partition."""
     found: dict[str, QueueInfo] = {}
-    for line in text.splitlines():
+    rows, counted, jobs = text.partition("\x1e")
+    for line in rows.split("\n"):
+        if not line:
+            continue
         fields = line.split(UNIT)
         if len(fields) != 6:
             raise IncompleteAnswer(f"a row of sinfo has {len(fields)} fields: {line[:200]!r}")
@@ -185,7 +190,26 @@ def parse_queues(text: str) -> list[QueueInfo]:
             cpus_idle=cpus[1] + (before.cpus_idle if before else 0),
             memory_mb=max(_number(fields[5].rstrip("+")) or 0, (before.memory_mb or 0) if before else 0),
         )
-    return list(found.values())
+    if not counted:
+        return list(found.values())
+    waiting, running = _job_counts(jobs)
+    return [
+        replace(queue, jobs_waiting=waiting.get(name, 0), jobs_running=running.get(name, 0))
+        for name, queue in found.items()
+    ]
+
+
+def _job_counts(text: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Lines "12 PD part01,part02": a job that may run in several partitions waits in each of them."""
+    waiting: dict[str, int] = {}
+    running: dict[str, int] = {}
+    for line in text.split("\n"):
+        fields = line.split()
+        if len(fields) == 3 and fields[0].isdecimal():
+            counts = waiting if fields[1] == "PD" else running
+            for name in fields[2].split(","):
+                counts[name] = counts.get(name, 0) + int(fields[0])
+    return waiting, running
 
 
 def parse_nodes(text: str) -> list[NodeInfo]:

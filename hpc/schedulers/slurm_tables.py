@@ -203,3 +203,13 @@ _centro_kill() { # scancel goes on after an id that it does not know
   return 1
 }
 """
+
+COUNT_JOBS = r"""
+squeue=$1; shift
+"$@" || exit $?
+jobs=$("$squeue" -h -a -r -t PENDING,RUNNING,COMPLETING,SUSPENDED -o '%t %P' 2>/dev/null) || exit 0
+printf '\036'
+[ -z "$jobs" ] || printf '%s\n' "$jobs" | awk '{ n[$0]++ } END { for (k in n) print n[k], k }'
+"""
+"""Runs sinfo and then counts everybody's jobs by state and partition, on the system, so that ten thousand jobs make
+a few lines. Where squeue does not answer, what sinfo said stands alone."""

@@ -23,10 +23,11 @@ class Command(BaseCommand):
         account = self._account(options["name"], options["user"])
         self.stdout.write(f"{account.system} as {account.username}")
         for step in check_account(account):
-            word = "ok" if step.ok else "failed"
-            self.stdout.write(f"{word:7} {step.name:13} {step.found}")
+            self.stdout.write(f"{step.outcome:7} {step.name:13} {step.found}")
+            if step.outcome == "warning":
+                self.stdout.write(f"{'':21} {step.advice}")
             self.stdout.flush()
-            if not step.ok:
+            if step.outcome == "failed":
                 raise CommandError(f"{step.name} failed; {step.advice}")
 
     def _account(self, name: str, username: str | None) -> SystemAccount:

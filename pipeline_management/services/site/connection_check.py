@@ -1,13 +1,15 @@
-"""Is a system usable as an account? Asked step by step, so that the answer names what is wrong and what to do."""
+"""Is a system usable as an account? Asked step by step, so that the answer names what is wrong and what to do.
+
+What a run needs comes first and ends the check where it fails; what only helps (accounting, clocks, ways for
+events and files) comes after and warns.
+"""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from hpc.client import SystemClient
-from hpc.commands import Command, CommandResult
 from hpc.errors import (
     AuthenticationFailed,
     ConnectFailed,
@@ -19,11 +21,14 @@ from pipeline_management.choices import TransportKind
 from pipeline_management.models import SystemAccount
 from pipeline_management.services.clients import client_for, limits_of
 from pipeline_management.services.resolution import work_directory
+from pipeline_management.services.site.check_steps import Step, StepFailed, shell
+from pipeline_management.services.site.extra_checks import extra_steps
 
 _WRITE = (
     'umask 077; mkdir -p -- "$1" && cd -- "$1" && echo centro > ".centro-check.$$" && '
-    "mv \".centro-check.$$\" .centro-check && rm .centro-check && df -Pk . | awk 'NR == 2 { print $4 }'"
+    'mv ".centro-check.$$" .centro-check && rm .centro-check'
 )
+_SPACE = "cd -- \"$1\" && df -Pk . | awk 'NR == 2 { print $4 }'"
 # A second, independent opening of the file must not get the lock while the first one holds it.
 _LOCK = (
     'cd -- "$1" || exit 2; command -v flock >/dev/null || { echo "there is no flock command" >&2; exit 3; }; '
@@ -36,24 +41,17 @@ _LINK = (
     'if ln -s second "$l" 2>/dev/null; then rc=4; echo "a second link took the name" >&2; else rc=0; fi; '
     '[ "$(readlink "$l")" = first ] || rc=5; rm -f "$l"; exit $rc'
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step: what was found, and where it failed what to do about it."""
-
-    name: str
-    ok: bool
-    found: str
-    advice: str = ""
-
-
-class _Failed(HpcError):
-    """A command of ours ended with an error; the text is its own."""
+_MISSING = 'for c in "$@"; do command -v "$c" >/dev/null 2>&1 || echo "$c"; done'
+_COMMANDS = {
+    "slurm": ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct"),
+    "pbs": ("qsub", "qstat", "qselect", "qdel"),
+}
+"""What each scheduler's adapter calls."""
+_LEAST_KIB = 100 * 1024
 
 
 def check_account(account: SystemAccount) -> Iterator[Step]:
-    """The steps in order; the first that fails is the last."""
+    """The steps in order; the first that fails and is needed is the last."""
     system = account.system
     try:
         client = client_for(account)
@@ -71,8 +69,9 @@ def check_account(account: SystemAccount) -> Iterator[Step]:
                 return
     for step in _use(client, work_directory(system, account)):
         yield step
-        if not step.ok:
+        if step.outcome == "failed":
             return
+    yield from extra_steps(system, client)
 
 
 def _reach(host: str, port: int, timeout: float) -> Iterator[Step]:
@@ -85,22 +84,31 @@ def _reach(host: str, port: int, timeout: float) -> Iterator[Step]:
         return
     addresses = ", ".join(dict.fromkeys(str(entry[4][0]) for entry in found))
     yield Step("resolve", True, f"{host} is {addresses}")
+    place = f"{host}:{port}"
     try:
-        with socket.create_connection((host, port), timeout) as connection:
-            connection.settimeout(timeout)
-            banner = connection.recv(255).split(b"\n", 1)[0].strip()
+        connection = socket.create_connection((host, port), timeout)
     except OSError as error:
         why = error.strerror or str(error) or type(error).__name__
-        yield Step(
-            "connect", False, f"{host}:{port}: {why}", "check port, firewall and whether sshd runs"
-        )
+        yield Step("connect", False, f"{place}: {why}", "check port, firewall and whether sshd runs")
         return
+    yield Step("connect", True, f"{place} takes connections")
+    with connection:
+        yield _banner(connection, place, timeout)
+
+
+def _banner(connection: socket.socket, place: str, timeout: float) -> Step:
+    """What listens there introduces itself first (RFC 4253, 4.2)."""
+    connection.settimeout(timeout)
+    try:
+        banner = connection.recv(255).split(b"\n", 1)[0].strip()
+    except OSError as error:
+        advice = "something listens there and says nothing: check port, and whether sshd hangs"
+        return Step("banner", False, f"{place}: {error.strerror or str(error)}", advice)
     text = banner.decode("ascii", "replace")
     if banner.startswith(b"SSH-2.0"):
-        yield Step("connect", True, f"{host}:{port} answers {text}")
-    else:
-        advice = "check port: what listens there is no SSH server"
-        yield Step("connect", False, f"{host}:{port} says {text or 'nothing'!r}", advice)
+        return Step("banner", True, f"{place} answers {text}")
+    advice = "check port: what listens there is no SSH server"
+    return Step("banner", False, f"{place} says {text or 'nothing'!r}", advice)
 
 
 def _log_in(client: SystemClient) -> Iterator[Step]:
@@ -128,7 +136,7 @@ def _log_in(client: SystemClient) -> Iterator[Step]:
 
 def _use(client: SystemClient, directory: str) -> Iterator[Step]:
     def scripted(script: str) -> Callable[[], str]:
-        return lambda: client.run(_shell(script, directory))
+        return lambda: client.run(shell(script, directory))
 
     def listing() -> str:
         jobs = client.run(client.scheduler.active(client.username))
@@ -144,8 +152,14 @@ def _use(client: SystemClient, directory: str) -> Iterator[Step]:
         (
             "workdir",
             scripted(_WRITE),
-            f"{directory} can be written, {{}} KiB free",
+            f"{directory} can be written",
             f"let {client.username} write in {directory}, or change workdir",
+        ),
+        (
+            "space",
+            lambda: _enough(client.run(shell(_SPACE, directory))),
+            "{}",
+            f"make room below {directory}: runs keep their configuration, script and output there",
         ),
         (
             "lock",
@@ -158,6 +172,12 @@ def _use(client: SystemClient, directory: str) -> Iterator[Step]:
             scripted(_LINK),
             "a symbolic link is made once only",
             "choose a workdir on a filesystem with POSIX semantics",
+        ),
+        (
+            "commands",
+            lambda: _commands(client),
+            "{}",
+            "check scheduler and scheduler_options.bin_dir: where the scheduler's commands are",
         ),
         (
             "scheduler",
@@ -178,11 +198,20 @@ def _use(client: SystemClient, directory: str) -> Iterator[Step]:
             return
 
 
-def _shell(script: str, directory: str) -> Command[str]:
-    def parse(result: CommandResult) -> str:
-        if result.exit_code != 0:
-            raise _Failed(result.error_text or f"ended with exit code {result.exit_code}")
-        return result.text
+def _enough(text: str) -> str:
+    """Raises where less than ``_LEAST_KIB`` is free."""
+    free = int(text.strip() or 0)
+    if free < _LEAST_KIB:
+        raise StepFailed(f"only {free // 1024} MiB are free")
+    return f"{free // 1024**2} GiB are free" if free >= 1024**2 else f"{free // 1024} MiB are free"
 
-    argv = ("/bin/sh", "-c", script, "centro-check", directory)
-    return Command(argv=argv, parse=parse, timeout=30.0)
+
+def _commands(client: SystemClient) -> str:
+    """Raises with the names of those that are not there."""
+    names = _COMMANDS.get(client.scheduler.name, ())
+    wanted = [client.scheduler.executable(name) for name in names]
+    text = client.run(shell(_MISSING, *wanted))
+    missing = text.split()
+    if missing:
+        raise StepFailed(f"not there: {', '.join(missing)}")
+    return f"{', '.join(names)} are there" if names else "none are needed"

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from hpc.files.globs import check_glob
 from hpc.schedulers.registry import scheduler_for
 from hpc.transports.hostkeys import parse_host_key
 from pipeline_management.models.pipeline import ALIASES
@@ -72,6 +73,7 @@ def _walltime(value: str) -> str:
 MAX_DOCUMENTATION = 200_000
 """Characters of a version's documentation."""
 Text = Annotated[str, AfterValidator(_line_of_text)]
+Glob = Annotated[str, AfterValidator(check_glob)]
 Slug = Annotated[
     str,
     Field(max_length=64),
@@ -249,6 +251,13 @@ class Resources(Part):
     qos: SchedulerWord | None = None
 
 
+class OutputsPart(Part):
+    """Which files a run leaves: patterns below its directories (``hpc.files.globs``)."""
+
+    reports: Annotated[list[Glob], Field(max_length=20)] = []
+    outputs: Annotated[list[Glob], Field(max_length=20)] = []
+
+
 class PipelinePart(Part):
     """One version of a pipeline."""
 
@@ -279,6 +288,7 @@ class PipelinePart(Part):
     example: dict[str, Any] | None = None
     example_file: str | None = None
     rules: list[dict[str, Any]] = []
+    outputs: OutputsPart = OutputsPart()
     documentation: Annotated[str, Field(max_length=MAX_DOCUMENTATION)] | None = None
     documentation_file: str | None = None
     resources: Resources = Resources()

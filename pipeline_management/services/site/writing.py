@@ -166,6 +166,7 @@ def _write_version(planned: PlannedVersion, changes: Changes) -> None:
         "engine": part.engine,
         "engine_options": part.engine_options,
         "rules": part.rules,
+        "outputs": part.outputs.model_dump(exclude_defaults=True),
         "schema": planned.schema,
         "script": planned.script,
         "resources": planned.resources,

@@ -34,7 +34,7 @@ def route_for(system: System, client: SystemClient, area: StagingArea) -> Route:
     known = known_route(system)
     if known is not None:
         return Route(known.route)
-    route, reason = _find_out(client, area)
+    route, reason = find_out(client, area)
     StoreRoute.objects.update_or_create(
         system=system, defaults={"route": route, "reason": reason, "probed_at": timezone.now()}
     )
@@ -47,17 +47,26 @@ def known_route(system: System) -> StoreRoute | None:
 
     A route that is forced by the settings, or that follows from the kind of store, is not in the database.
     """
+    fixed = fixed_route(system)
+    if fixed is not None:
+        return fixed
+    now = timezone.now()
+    found = StoreRoute.objects.filter(system=system).first()
+    if found is None:
+        return None
+    kept = KEPT if found.route == Route.DIRECT else KEPT_AFTER_FAILURE
+    return found if now - found.probed_at < kept else None
+
+
+def fixed_route(system: System) -> StoreRoute | None:
+    """The route where there is no choice: forced by the settings, or Centro keeps staged files itself."""
     forced = str(settings.CENTRO_STAGING["route"])
     now = timezone.now()
     if forced != "auto":
         return StoreRoute(system=system, route=Route(forced), reason=_FORCED, probed_at=now)
     if settings.CENTRO_STAGING["kind"] == "local":
         return StoreRoute(system=system, route=Route.THROUGH, reason=_OWN_STORE, probed_at=now)
-    found = StoreRoute.objects.filter(system=system).first()
-    if found is None:
-        return None
-    kept = KEPT if found.route == Route.DIRECT else KEPT_AFTER_FAILURE
-    return found if now - found.probed_at < kept else None
+    return None
 
 
 def distrust(system: System, reason: str) -> None:
@@ -68,7 +77,8 @@ def distrust(system: System, reason: str) -> None:
     )
 
 
-def _find_out(client: SystemClient, area: StagingArea) -> tuple[Route, str]:
+def find_out(client: SystemClient, area: StagingArea) -> tuple[Route, str]:
+    """Try the direct way now; the route and why. Raises as ``route_for``."""
     word = secrets.token_hex(16)
     key = f"probe/{word}"
     area.put(key, word.encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from pipeline_management.models import System, SystemAccount
+from pipeline_management.services.site import connection_check, extra_checks
 from tests.pipeline_management.site.conftest import HOST_KEY, private_key
 
 
@@ -48,16 +50,13 @@ def here(apply: Any, tmp_path: Path) -> System:
 def test_this_machine_passes(here: System, tmp_path: Path) -> None:
     lines, error = check("here")
     assert error == ""
-    assert [line.split()[1] for line in lines[1:]] == [
-        "shell",
-        "workdir",
-        "lock",
-        "link",
-        "scheduler",
-        "listing",
-    ]
-    assert all(line.startswith("ok") for line in lines[1:])
-    assert "0 jobs" in lines[-1]
+    outcomes = {line.split()[1]: line.split()[0] for line in lines[1:] if line[0] != " "}
+    needed = ["shell", "workdir", "space", "lock", "link", "commands", "scheduler", "listing"]
+    assert list(outcomes) == [*needed, "clock", "accounting", "events", "store"]
+    assert all(outcomes[name] == "ok" for name in [*needed, "clock", "accounting", "store"])
+    assert outcomes["events"] == "warning", "no portal listens in this test"
+    assert "jobs report by a file instead" in "".join(lines)
+    assert any("0 jobs" in line for line in lines)
     assert list((tmp_path / "w").iterdir()) == []
 
 
@@ -74,7 +73,7 @@ def test_a_scheduler_that_is_not_there(here: System) -> None:
     here.scheduler, here.scheduler_options = "slurm", {"bin_dir": "/nonexistent"}
     here.save()
     lines, error = check("here")
-    assert lines[-1].startswith("failed  scheduler")
+    assert lines[-1].startswith("failed  commands") and "/nonexistent/sbatch" in lines[-1]
     assert "bin_dir" in error
 
 
@@ -169,7 +168,8 @@ def refusing_server() -> Iterator[tuple[int, str]]:
 def test_another_host_key(apply: Any, refusing_server: tuple[int, str]) -> None:
     remote(apply, refusing_server[0])
     lines, error = check("far")
-    assert lines[-2].startswith("ok      connect") and "SSH-2.0" in lines[-2]
+    assert lines[-3].startswith("ok      connect")
+    assert lines[-2].startswith("ok      banner") and "SSH-2.0" in lines[-2]
     assert lines[-1].startswith("failed  host key") and "SHA256:" in lines[-1]
     assert "fingerprint" in error
 
@@ -182,6 +182,79 @@ def test_a_refused_key(apply: Any, refusing_server: tuple[int, str]) -> None:
     assert "authorized_keys of u" in error
 
 
+@pytest.fixture
+def listener() -> Iterator[Any]:
+    """Answers every connection with these bytes, or with nothing: ``listener(b"…")`` is its port."""
+    open_ones: list[socket.socket] = []
+
+    def listen(greeting: bytes | None) -> int:
+        server = socket.create_server(("127.0.0.1", 0))
+        open_ones.append(server)
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                open_ones.append(connection)
+                if greeting is not None:
+                    connection.sendall(greeting)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return int(server.getsockname()[1])
+
+    yield listen
+    for one in open_ones:
+        one.close()
+
+
+def test_something_else_listens_there(apply: Any, listener: Any) -> None:
+    remote(apply, listener(b"220 mail.example.org ESMTP\r\n"))
+    lines, error = check("far")
+    assert lines[-2].startswith("ok      connect")
+    assert lines[-1].startswith("failed  banner") and "220 mail" in lines[-1]
+    assert "no SSH server" in error
+
+
+def test_what_listens_there_says_nothing(apply: Any, listener: Any) -> None:
+    remote(apply, listener(None))
+    System.objects.update(limits={"command_timeout": 0.3})
+    lines, error = check("far")
+    assert lines[-1].startswith("failed  banner")
+    assert "says nothing" in error
+
+
+def test_little_space_ends_the_check(here: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_check, "_LEAST_KIB", 10**15)
+    lines, error = check("here")
+    assert lines[-1].startswith("failed  space") and "are free" in lines[-1]
+    assert "make room" in error
+
+
+def test_a_clock_that_is_wrong_is_a_warning(here: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.time
+    monkeypatch.setattr(extra_checks.time, "time", lambda: real() + 100)
+    lines, error = check("here")
+    assert error == ""
+    (line,) = [line for line in lines if " clock " in line]
+    assert line.startswith("warning") and "s behind" in line
+
+
+def test_jobs_that_report_by_file_need_no_way_to_the_portal(here: System) -> None:
+    here.events = "file"
+    here.save()
+    lines, _ = check("here")
+    assert any(line.startswith("ok      events") for line in lines)
+
+
+def test_a_portal_that_is_reached(here: System, settings: Any, listener: Any) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+    settings.CENTRO_PUBLIC_URL = f"http://127.0.0.1:{listener(answer)}"
+    lines, _ = check("here")
+    assert any(line.startswith("ok      events") for line in lines)
+
+
 @pytest.mark.lab
 def test_the_labs_cluster_passes(apply: Any, lab: Any) -> None:
     import yaml
@@ -189,16 +262,8 @@ def test_the_labs_cluster_passes(apply: Any, lab: Any) -> None:
     apply(yaml.safe_load(lab.layout.site_file.read_text()))
     lines, error = check("cluster", "--user", "alice")
     assert error == ""
-    assert [line.split()[1] for line in lines[1:]] == [
-        "resolve",
-        "connect",
-        "host",
-        "authenticate",
-        "shell",
-        "workdir",
-        "lock",
-        "link",
-        "scheduler",
-        "listing",
-    ]
-    assert all(line.startswith("ok") for line in lines[1:])
+    outcomes = {line.split()[1]: line.split()[0] for line in lines[1:] if line[0] != " "}
+    reached = ["resolve", "connect", "banner", "host", "authenticate"]
+    used = ["shell", "workdir", "space", "lock", "link", "commands", "scheduler", "listing"]
+    assert list(outcomes) == [*reached, *used, "clock", "accounting", "events", "store"]
+    assert all(outcomes[name] == "ok" for name in [*reached, *used, "clock"])
