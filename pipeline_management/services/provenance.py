@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import mimetypes
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,11 +34,13 @@ MOST_EVENTS = 100_000
 """The newest events of a run that are put into its crate."""
 MOST_FILES = 5_000
 """Input files that are named."""
+_TERMS_OF_USE = "Nothing is licensed by this crate: ask the lab that the run belongs to."
 _PROFILES = (
     ("https://w3id.org/ro/wfrun/process/0.5", "Process Run Crate", "0.5"),
     ("https://w3id.org/ro/wfrun/workflow/0.5", "Workflow Run Crate", "0.5"),
     ("https://w3id.org/workflowhub/workflow-ro-crate/1.0", "Workflow RO-Crate", "1.0"),
 )
+_BIOSCHEMAS = "https://bioschemas.org/profiles"
 _TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 _STATUS = {
     RunState.SUCCEEDED: "http://schema.org/CompletedActionStatus",
@@ -69,6 +72,8 @@ def export(run: Run) -> Crate:
     crate = ROCrate(version="1.1", gen_preview=False)
     crate.metadata.extra_contexts.append(_TERMS)
     _root(crate, run)
+    about = f"# {crate.name}\n\n{crate.description}\n\nHow it ended: {explain(run)}\n\nRun id: {run.pk}\n"
+    _file(crate, "README.md", about, "What this is", "text/markdown")["about"] = crate.root_dataset
     with tempfile.TemporaryDirectory(prefix="centro-crate-") as folder:
         instrument = _instrument(crate, run)
         action = _action(crate, run, instrument)
@@ -89,7 +94,8 @@ def _root(crate: Any, run: Run) -> None:
         else f"INCOMPLETE: the run had not ended when this was written ({_time(datetime.now(UTC))})."
     )
     # No licence is known to Centro, and the profile asks for one: this says so.
-    crate.license = "All rights reserved; ask the lab that the run belongs to."
+    terms = {"@type": "CreativeWork", "name": "No licence is stated", "description": _TERMS_OF_USE}
+    crate.license = crate.add(ContextEntity(crate, "#licence", terms))
     crate.datePublished = _time(run.finished_at or datetime.now(UTC))
     profiles = _PROFILES if run.version is not None else _PROFILES[:1]
     named = [
@@ -129,6 +135,7 @@ def _instrument(crate: Any, run: Run) -> Any:
             "description": version.pipeline.description[:5000] or str(version),
             "sha256": version.content_sha256,
             "encodingFormat": "text/x-shellscript",
+            "conformsTo": {"@id": f"{_BIOSCHEMAS}/ComputationalWorkflow/1.0-RELEASE"},
         },
     )
     # add_workflow declares the profile once more
@@ -139,9 +146,9 @@ def _instrument(crate: Any, run: Run) -> Any:
         "additionalType": "File",
         "encodingFormat": "application/json",
         "valueRequired": True,
-        "conformsTo": {"@id": "https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"},
+        "conformsTo": {"@id": f"{_BIOSCHEMAS}/FormalParameter/1.0-RELEASE"},
     }
-    workflow["input"] = [crate.add(ContextEntity(crate, "#configuration", parameter))]
+    workflow["input"] = crate.add(ContextEntity(crate, "#configuration", parameter))
     return workflow
 
 
@@ -152,9 +159,10 @@ def _action(crate: Any, run: Run, instrument: Any) -> Any:
     }
     if run.lab is not None:
         lab = {"@type": "Organization", "name": run.lab.name}
-        person["affiliation"] = crate.add(ContextEntity(crate, f"#lab-{quote(run.lab.slug)}", lab))
+        organization = crate.add(ContextEntity(crate, f"#lab-{quote(run.lab.slug)}", lab))
+        person["affiliation"] = crate.publisher = organization
     who = f"#person-{quote(run.submitter.get_username(), safe='')}"
-    agent = crate.add(ContextEntity(crate, who, person))
+    agent = crate.root_dataset["author"] = crate.add(ContextEntity(crate, who, person))
     state = RunState(run.state)
     properties: dict[str, Any] = {
         "@type": "CreateAction",
@@ -172,7 +180,7 @@ def _action(crate: Any, run: Run, instrument: Any) -> Any:
         words = (run.reason, run.reason_text, run.cause_text)
         properties["error"] = ": ".join(word for word in words if word) or state.value
     action = crate.add_action(instrument, f"#run-{run.pk}", properties=properties)
-    crate.root_dataset["mentions"] = [action]
+    crate.root_dataset["mentions"] = action
     return action
 
 
@@ -219,7 +227,8 @@ def _place(crate: Any, run: Run, path: str, label: str) -> Any:
     absolute = path if path.startswith("/") else f"{run.works_in.rstrip('/')}/{path}"
     address = f"file://{quote(run.system.name, safe='')}{quote(absolute)}"
     name = label or base_name(path) or path
-    properties = {"@type": "File", "name": name, "contentLocation": run.system.name}
+    kind = mimetypes.guess_type(name, strict=False)[0] or "application/octet-stream"
+    properties = {"@type": "File", "name": name, "encodingFormat": kind}
     known = crate.get(address)
     if known is not None:
         return known
