@@ -14,6 +14,7 @@ from pydantic import ValidationError as SettingsError
 from pipeline_management.models import Pipeline, PipelineSystem, PipelineVersion
 from pipeline_management.models.pipeline import ALIASES
 from pipeline_management.services.engines.registry import ENGINES
+from pipeline_management.services.outputs import check_outputs
 from pipeline_management.services.rendering import check_template
 from pipeline_management.services.rules.vocabulary import check_rules
 from pipeline_management.services.schema_check import check_schema
@@ -102,6 +103,12 @@ class VersionForm(forms.ModelForm):
         for problem in engine.check_options(cleaned.get("engine_options") or {}):
             self.add_error("engine_options", f"{problem.pointer or '/'}: {problem.message}")
         return cleaned
+
+    def clean_outputs(self) -> Any:
+        declared = self.cleaned_data["outputs"] or {}
+        for problem in check_outputs(declared):
+            self.add_error("outputs", f"{problem.pointer or '/'}: {problem.message}")
+        return declared
 
     def clean_rules(self) -> Any:
         return self.cleaned_data["rules"] or []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from hpc.files.browsing import Seen
@@ -21,7 +22,7 @@ from pipeline_management.file_names import quoted, visible
 from pipeline_management.services.clients import limits_of
 from pipeline_management.services.file_places import Place, look, named
 from pipeline_management.services.previews.links import Link
-from pipeline_management.services.previews.making import Preview, preview
+from pipeline_management.services.previews.making import preview
 from pipeline_management.views.access import PageRequest
 from pipeline_management.views.file_rows import View, address, crumbs, parent, row, shown
 
@@ -123,32 +124,29 @@ def _file(request: PageRequest, place: Place, path: str, entry: Seen) -> dict[st
     }
     if entry.is_broken or entry.leads_to != "f":
         return context
-    return context | preview_context(request, place, path, Link(path, place.system))
+    try:
+        return context | preview_context(request, place, path, Link(path, place.system))
+    except Unavailable:
+        raise
+    except DomainError as error:  # one that may not be read can still be renamed
+        return context | {"no_preview": error.message}
 
 
 def preview_context(request: PageRequest, place: Place, path: str, link: Link) -> dict[str, Any]:
-    """A file's preview and the addresses of its content. A file that may not be read still has its page: the
-    sentence stands in place of the preview. Raises what is not about this file (``Unavailable``)."""
+    """A file's preview and the address of its content. Raises what ``previews.making.preview`` raises."""
     start = request.GET.get("from", "")
-    try:
-        made: Preview | None = preview(
-            place,
-            path,
-            start=int(start) if start.isascii() and start.isdigit() and len(start) < 19 else 0,
-            end="end" in request.GET,
-            as_text="text" in request.GET,
-        )
-    except Unavailable:
-        raise
-    except DomainError as error:
-        return {"no_preview": error.message}
+    made = preview(
+        place,
+        path,
+        start=int(start) if start.isascii() and start.isdigit() and len(start) < 19 else 0,
+        end="end" in request.GET,
+        as_text="text" in request.GET,
+    )
     return {"preview": made, **content_address(request, link)}
 
 
 def content_address(request: PageRequest, link: Link) -> dict[str, str]:
     """Where the browser gets the file itself for the next minutes."""
-    from django.urls import reverse
-
     name = quoted(posixpath.basename(link.path)) or "file"
     token = link.token(request.user)
     return {"content_url": reverse("file-content", args=[token, ""]) + name}

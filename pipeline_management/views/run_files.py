@@ -42,14 +42,13 @@ def files(request: PageRequest, pk: uuid.UUID, path: str = "") -> HttpResponseBa
     relative = absolute(wanted).lstrip("/")
     number = 1 if request.GET.get("in") == "work" and len(roots_of(run)) > 1 else 0
     if relative != wanted.rstrip("/"):
-        return redirect(run_address(run.pk, relative, number))
+        return redirect(_with_query(request, run_address(run.pk, relative)))
     frame = _frame(run, relative, number)
     whole = not request.htmx or request.htmx.history_restore_request
     status = 200
     if whole and "now" not in request.GET:
-        query = request.GET.urlencode()
-        base = run_address(run.pk, relative)
-        frame |= {"kind": "wait", "part_url": base + (f"?{query}" if query else "")}
+        part_url = _with_query(request, run_address(run.pk, relative))
+        frame |= {"kind": "wait", "part_url": part_url}
     else:
         try:
             frame |= _part(request, place_of_run(run), run, relative, number)
@@ -60,6 +59,11 @@ def files(request: PageRequest, pk: uuid.UUID, path: str = "") -> HttpResponseBa
         return render(request, "files/part.html", frame, status=status)
     context = head_context(request, run, "files") | frame
     return render(request, "runs/files.html", context, status=status)
+
+
+def _with_query(request: PageRequest, where: str) -> str:
+    query = request.GET.urlencode()
+    return f"{where}?{query}" if query else where
 
 
 def _worded(run: Run, relative: str, error: DomainError) -> DomainError:
