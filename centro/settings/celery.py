@@ -64,6 +64,7 @@ CELERY_BEAT_SCHEDULE = {
         "sweep_transfers": timedelta(seconds=1),
         "sweep_notify": timedelta(seconds=10),
         "sweep_usage": timedelta(seconds=5),
+        "sweep_budgets": timedelta(minutes=5),
         "sweep_stale": timedelta(seconds=30),
         "sweep_digests": timedelta(minutes=1),
         "sweep_staging": timedelta(minutes=5),

@@ -191,4 +191,17 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AlterField(
+            model_name="delivery",
+            name="purpose",
+            field=models.CharField(
+                choices=[
+                    ("run_end", "A run ended"),
+                    ("digest", "Daily digest"),
+                    ("budget", "A budget reaches a threshold"),
+                    ("test", "Test"),
+                ],
+                max_length=8,
+            ),
+        ),
     ]

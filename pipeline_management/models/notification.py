@@ -30,6 +30,7 @@ class DeliveryKind(models.TextChoices):
 class DeliveryPurpose(models.TextChoices):
     RUN_END = "run_end", _("A run ended")
     DIGEST = "digest", _("Daily digest")
+    BUDGET = "budget", _("A budget reaches a threshold")
     TEST = "test", _("Test")
 
 

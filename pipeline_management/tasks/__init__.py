@@ -19,7 +19,12 @@ from pipeline_management.tasks.sweeps import (
     sweep_submit,
 )
 from pipeline_management.tasks.transfers import sweep_staging, sweep_transfers, transfer_due
-from pipeline_management.tasks.usage import sweep_usage, sweep_usage_days, usage_due
+from pipeline_management.tasks.usage import (
+    sweep_budgets,
+    sweep_usage,
+    sweep_usage_days,
+    usage_due,
+)
 
 __all__ = [
     "ask_waiting",
@@ -29,6 +34,7 @@ __all__ = [
     "poll_account",
     "submit_due",
     "sweep_audit",
+    "sweep_budgets",
     "sweep_cancel",
     "sweep_digests",
     "sweep_finish",

@@ -16,7 +16,8 @@ from django.utils import timezone
 from openpyxl import load_workbook
 
 from pipeline_management.choices import BudgetKind, RunState
-from pipeline_management.models import AuditEvent, Budget, Run, RunUsage
+from pipeline_management.models import AuditEvent, Budget, Delivery, Run, RunUsage
+from pipeline_management.services.notifications import budget_mails
 from pipeline_management.services.usage import budgets, counting, exporting, plots, reading
 from pipeline_management.services.usage.periods import Period, month_of, named
 from pipeline_management.views.usage_words import amount, drawn
@@ -313,3 +314,23 @@ def test_a_run_is_warned_of_before_it_is_submitted(site: Site) -> None:
     assert "has used 850 of its 1,000" in str(budgets.budget_warning(site.lab, 1))
     used(site, 200, day=None)
     assert "used up: 1,050 of 1,000" in str(budgets.budget_warning(site.lab, 0))
+
+
+def test_managers_are_mailed_once_at_each_threshold(site: Site, settings: Any) -> None:
+    settings.EMAIL_HOST = "mail.example.org"
+    manager = site.people["manager"]
+    manager.email = "manager@example.org"
+    manager.save()
+    budget_of(site, 100)
+    made = []
+    for hours in (79, 2, 1, 14, 5, 5):
+        used(site, hours, day=None)
+        made.append(budget_mails.queue_due())
+    assert made == [0, 1, 0, 1, 1, 0]
+    last = Delivery.objects.order_by("created_at").last()
+    assert last is not None and (last.purpose, last.user) == ("budget", manager)
+    said = budget_mails.content(last)
+    assert said is not None and said[0] == "[Centro] genomics has used 101 % of its core hours"
+    assert "101 of its 100 core hours" in said[1] and "/usage/" in said[1]
+    site.lab.memberships.filter(user=manager).delete()
+    assert budget_mails.content(last) is None

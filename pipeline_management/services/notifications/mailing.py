@@ -13,7 +13,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from pipeline_management.models import Delivery
 from pipeline_management.models.notification import DeliveryPurpose
-from pipeline_management.services.notifications import digests, run_mails
+from pipeline_management.services.notifications import budget_mails, digests, run_mails
 from pipeline_management.services.notifications.outcome import Outcome
 from pipeline_management.services.notifications.plain_text import one_line
 from pipeline_management.services.notifications.spreading import can_mail
@@ -69,6 +69,8 @@ def _content(delivery: Delivery) -> tuple[str, str] | None:
         return None
     if delivery.purpose == DeliveryPurpose.DIGEST:
         return digests.content(delivery)
+    if delivery.purpose == DeliveryPurpose.BUDGET:
+        return budget_mails.content(delivery)
     return run_mails.content(delivery)
 
 
