@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,8 @@ from pipeline_management.models import Run, RunTask, System
 from pipeline_management.services.presentation import explain, last_confirmation
 
 register = template.Library()
+
+_UNSEEN = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 _TASK_ICONS = {
     TaskState.NEW: "draft",
@@ -152,6 +155,12 @@ def duration(seconds: float | None) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {left:02d} s" if minutes else f"{left} s"
+
+
+@register.filter
+def seen(text: Any) -> str:
+    """Text with control and direction marks as JSON writes them, as \\u202e, so that they do nothing and are seen."""
+    return _UNSEEN.sub(lambda mark: f"\\u{ord(mark[0]):04x}", str(text))
 
 
 @register.filter

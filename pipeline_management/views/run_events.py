@@ -91,7 +91,6 @@ def tasks(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
         "run": run,
         "page": shown,
         "tasks": shown.object_list,
-        "chosen": TaskState(state) if state else None,
         **head_context(request, run, "tasks"),
     }
     return render(request, "runs/tasks_page.html", context)

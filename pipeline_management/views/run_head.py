@@ -62,9 +62,15 @@ def head_context(request: PageRequest, run: Run, tab: str) -> dict[str, Any]:
 
     ``run`` is from ``visible_run``: its version, lab, submitter, system and account are selected along.
     """
-    context = state_context(request, run)
-    live, _mark = marked(request, "runs/head_live.html", {**context, "tab": tab})
-    return {**context, "tab": tab, "head_html": live, "token": uuid.uuid4()}
+    context = {**state_context(request, run), "tab": tab, "chosen": _chosen(request, tab)}
+    live, _mark = marked(request, "runs/head_live.html", context)
+    return {**context, "head_html": live, "token": uuid.uuid4()}
+
+
+def _chosen(request: PageRequest, tab: str) -> TaskState | None:
+    """The state to which the page of the tasks is narrowed down."""
+    state = request.GET.get("state", "") if tab == "tasks" else ""
+    return TaskState(state) if state in TaskState.values else None
 
 
 def task_tiles(run: Run) -> list[dict[str, Any]]:
@@ -104,7 +110,8 @@ def head(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     if tab not in TABS:
         text = _("tab: expected one of %(tabs)s") % {"tabs": ", ".join(TABS)}
         return HttpResponse(f"{text}\n", status=400, content_type="text/plain; charset=utf-8")
-    return fragment(request, "runs/head_live.html", {**state_context(request, run), "tab": tab})
+    context = {**state_context(request, run), "tab": tab, "chosen": _chosen(request, tab)}
+    return fragment(request, "runs/head_live.html", context)
 
 
 def _elapsed(run: Run) -> float | None:
