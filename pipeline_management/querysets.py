@@ -57,15 +57,17 @@ class PipelineQuerySet(models.QuerySet["Pipeline"]):
             return self
         if not scope.labs:
             return self.none()
-        return self.filter(Q(versions__all_labs=True) | Q(versions__labs__in=scope.labs)).distinct()
+        theirs = Q(versions__all_labs=True) | Q(versions__labs__in=scope.labs)
+        return self.filter(theirs, versions__is_hidden=False).distinct()
 
 
 def visible_versions(user: Viewer, scope: Scope | None = None) -> models.QuerySet[PipelineVersion]:
-    """Pipeline versions that the person's labs may run. ``scope``, when already known, saves a query."""
+    """Pipeline versions that the person's labs may run; none that is hidden. ``scope``, when already known, saves a
+    query."""
     from pipeline_management.models import PipelineVersion  # circular with the models module
 
     scope = scope or scope_of(user)
-    versions = PipelineVersion.objects.select_related("pipeline")
+    versions = PipelineVersion.objects.select_related("pipeline").filter(is_hidden=False)
     if scope.everything:
         return versions
     if not scope.labs:

@@ -3,12 +3,12 @@
 from django.urls import path
 
 from pipeline_management.views import (
+    catalogue_urls,
     check,
     dashboard,
     file_urls,
     form_state,
     notifications,
-    pipelines,
     run_compare,
     run_annotations,
     run_control,
@@ -19,7 +19,6 @@ from pipeline_management.views import (
     run_tabs,
     runs,
     staging,
-    systems,
 )
 from pipeline_management.views import usage as usage_pages
 from pipeline_management.views.output import log
@@ -69,14 +68,11 @@ urlpatterns = [
     path("custom/", submit, name="custom"),
     path("submit/check/", check.check, name="submit-check"),
     path("submit/preflight/", check.system, name="submit-preflight"),
-    path("pipelines/", pipelines.pipeline_list, name="pipelines"),
-    path("pipelines/<str:name>/", pipelines.detail, name="pipeline-detail"),
+    *catalogue_urls.urlpatterns,
     path("pipelines/<str:name>/schema/", form_state.schema, name="pipeline-schema"),
     path("usage/", usage_pages.usage, name="usage"),
     path("usage/export/", usage_pages.export, name="usage-export"),
     path("usage/budgets/<str:slug>/", usage_pages.budget, name="usage-budget"),
-    path("systems/", systems.system_list, name="systems"),
-    path("systems/<str:name>/", systems.detail, name="system-detail"),
     path("staging", staging.form, name="staging-form"),
     path("staging/<path:key>", staging.item, name="staging-item"),
     *file_urls.urlpatterns,

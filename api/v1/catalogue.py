@@ -66,8 +66,10 @@ class PipelineSerializer(ReadOnly):
 
     @staticmethod
     def _newest(pipeline: Any, development: bool) -> str | None:
-        found = (v.version for v in pipeline.shown_versions if v.is_development is development)
-        return next(found, None)
+        found = [v for v in pipeline.shown_versions if v.is_development is development]
+        pinned = (v for v in found if v.is_pinned)
+        chosen = next(pinned, found[0] if found else None)
+        return chosen.version if chosen else None
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_latest(self, pipeline: Pipeline) -> str | None:

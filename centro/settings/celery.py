@@ -66,6 +66,7 @@ CELERY_BEAT_SCHEDULE = {
         "sweep_usage": timedelta(seconds=5),
         "sweep_budgets": timedelta(minutes=5),
         "sweep_stale": timedelta(seconds=30),
+        "sweep_queues": timedelta(seconds=20),
         "sweep_digests": timedelta(minutes=1),
         "sweep_staging": timedelta(minutes=5),
         "sweep_orphans": timedelta(minutes=10),

@@ -23,6 +23,8 @@ TRANSFER = "pipeline_management.transfer_due"
 ARCHIVE = "pipeline_management.archive_due"
 WAITING = "pipeline_management.ask_waiting"
 USAGE = "pipeline_management.usage_due"
+QUEUES_OF = "pipeline_management.queues_due"
+CHECK = "pipeline_management.check_due"
 NO_ACCOUNT = 0
 """In place of an account's id, for work that belongs to none."""
 UNHEARD_SECONDS = 3
@@ -34,6 +36,8 @@ QUEUES = {
     POLL: "poll",
     NOTIFY: "control", WAITING: "poll",
     USAGE: "poll",
+    QUEUES_OF: "poll",
+    CHECK: "poll",
     TRANSFER: "transfer",
     ARCHIVE: "transfer",
 }

@@ -95,7 +95,8 @@ def _find_version(result: Resolution, user: User, scope: Scope, reference: str |
     )
     wanted = wanted or LATEST
     if wanted == LATEST:
-        chosen = versions.filter(is_development=False).first()
+        released = versions.filter(is_development=False)
+        chosen = released.order_by("-is_pinned", "-sort_key", "-pk").first()
     elif wanted == DEVELOPMENT:
         chosen = versions.filter(is_development=True).first()
     else:

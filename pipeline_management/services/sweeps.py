@@ -33,6 +33,7 @@ from pipeline_management.services import (
     native_lookup,
     trouble,
 )
+from pipeline_management.services.catalogue import uploads
 from pipeline_management.services.clients import client_for
 from pipeline_management.services.control import children, holding
 from pipeline_management.services.history import first_fault
@@ -211,4 +212,5 @@ def _retention() -> None:
     api_tasks.delete_expired()
     outbox.delete_old()
     drafts.delete_expired()
+    uploads.delete_old()
     ApiToken.objects.filter(expires_at__lt=timezone.now() - timedelta(days=30)).delete()

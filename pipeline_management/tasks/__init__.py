@@ -18,6 +18,7 @@ from pipeline_management.tasks.sweeps import (
     sweep_stale,
     sweep_submit,
 )
+from pipeline_management.tasks.systems import check_due, queues_due, sweep_queues
 from pipeline_management.tasks.transfers import sweep_staging, sweep_transfers, transfer_due
 from pipeline_management.tasks.usage import (
     sweep_budgets,
@@ -29,9 +30,11 @@ from pipeline_management.tasks.usage import (
 __all__ = [
     "ask_waiting",
     "cancel_due",
+    "check_due",
     "finish_due",
     "notify_due",
     "poll_account",
+    "queues_due",
     "submit_due",
     "sweep_audit",
     "sweep_budgets",
@@ -41,6 +44,7 @@ __all__ = [
     "sweep_notify",
     "sweep_orphans",
     "sweep_poll",
+    "sweep_queues",
     "sweep_retention",
     "sweep_staging",
     "sweep_stale",

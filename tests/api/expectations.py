@@ -43,6 +43,8 @@ MINE_API = "401 404 404 200 404 404"
 ANY_USER_PAGE = "302 200 200 200 200 200"
 THE_LAB_PAGE = "302 404 200 200 200 200"
 THE_MANAGERS_PAGE = "302 404 404 404 200 200"
+ADMINISTRATORS = "302 403 403 403 403 200"
+ADMINISTRATORS_FORM = "302 403 403 403 403 302"
 
 NOBODY = "403 403 403 403 403 403"
 NOBODY_FORM = "400 400 400 400 400 400"
@@ -162,11 +164,19 @@ PAGES = {
     "pipelines": Row(ANY_USER_PAGE),
     "pipeline-schema": Row(THE_LAB_PAGE),
     "pipeline-detail": Row(THE_LAB_PAGE),
+    "pipeline-settings": Row(ADMINISTRATORS, post=ADMINISTRATORS_FORM),
+    "pipeline-upload": Row(ADMINISTRATORS, post="302 403 403 403 403 400"),  # no file is in the body
+    "pipeline-upload-confirm": Row("302 403 403 403 403 404", post="302 403 403 403 403 404"),  # there is no such
     "usage": Row(ANY_USER_PAGE),
     "usage-export": Row(ANY_USER_PAGE),
     "usage-budget": Row(THE_MANAGERS_PAGE, post="302 404 404 404 400 400"),  # the form is empty
     "systems": Row(ANY_USER_PAGE),
     "system-detail": Row(THE_LAB_PAGE),
+    "system-test": Row(post=ADMINISTRATORS_FORM),
+    "system-test-steps": Row("302 403 403 403 403 404"),  # there is no such check
+    "system-maintenance": Row(ADMINISTRATORS, post="302 403 403 403 403 400"),  # the form is empty
+    "system-maintenance-change": Row("302 403 403 403 403 404", post="302 403 403 403 403 404"),
+    "system-maintenance-end": Row(post="302 403 403 403 403 404"),
     "files": Row(ANY_USER_PAGE),
     # on a "local" system only administrators act with everybody's account
     "files-system": Row("302 403 403 403 403 200", post="302 403 403 403 403 400"),  # no action is in the body

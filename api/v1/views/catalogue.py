@@ -63,6 +63,7 @@ def _version(user: Viewer, name: str, version: str) -> PipelineVersion:
     versions = visible_versions(user).filter(pipeline__name=name).order_by("-sort_key")
     if version in ALIASES:
         versions = versions.filter(is_development=version == "development")
+        versions = versions.order_by("-is_pinned", "-sort_key")
     else:
         versions = versions.filter(version=version)
     found = versions.prefetch_related("pipeline_systems__system").first()
