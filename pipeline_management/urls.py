@@ -9,8 +9,8 @@ from pipeline_management.views import (
     file_urls,
     form_state,
     notifications,
-    run_compare,
     run_annotations,
+    run_compare,
     run_control,
     run_events,
     run_head,
@@ -19,6 +19,7 @@ from pipeline_management.views import (
     run_tabs,
     runs,
     staging,
+    workbook,
 )
 from pipeline_management.views import usage as usage_pages
 from pipeline_management.views.output import log
@@ -65,11 +66,13 @@ urlpatterns = [
     path("runs/views/<int:view_id>/delete/", run_search.delete, name="runs-view-delete"),
     path("submit/", submit, name="submit"),
     path("submit/draft/", form_state.draft, name="submit-draft"),
+    path("submit/workbook/", workbook.workbook, name="submit-workbook"),
     path("custom/", submit, name="custom"),
     path("submit/check/", check.check, name="submit-check"),
     path("submit/preflight/", check.system, name="submit-preflight"),
     *catalogue_urls.urlpatterns,
     path("pipelines/<str:name>/schema/", form_state.schema, name="pipeline-schema"),
+    path("pipelines/<str:name>/workbook/", workbook.download, name="pipeline-workbook"),
     path("usage/", usage_pages.usage, name="usage"),
     path("usage/export/", usage_pages.export, name="usage-export"),
     path("usage/budgets/<str:slug>/", usage_pages.budget, name="usage-budget"),

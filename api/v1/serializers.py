@@ -285,6 +285,8 @@ class ProblemSerializer(ReadOnly):
     line = serializers.IntegerField(allow_null=True)
     column = serializers.IntegerField(allow_null=True)
     parameter = serializers.CharField(allow_null=True, help_text="Query parameter or header.")
+    sheet = serializers.CharField(required=False, help_text="For workbooks only: the sheet.")
+    cell = serializers.CharField(required=False, help_text="For workbooks only, like C7; may be empty.")
 
 
 class ErrorSerializer(ReadOnly):

@@ -13,6 +13,7 @@ from api.v1.views import (
     submission,
     transfers,
     validation,
+    workbooks,
 )
 from api.v1.views.provenance import RunProvenanceView
 from api.v1.views.usage import UsageView
@@ -64,6 +65,12 @@ urlpatterns = [
         catalogue.PipelineSchemaView.as_view(),
         name="api-pipeline-schema",
     ),
+    path(
+        "pipelines/<str:name>/versions/<str:version>/workbook/",
+        workbooks.PipelineWorkbookView.as_view(),
+        name="api-pipeline-workbook",
+    ),
+    path("workbook/marked/", workbooks.WorkbookMarkedView.as_view(), name="api-workbook-marked"),
     path("systems/", catalogue.SystemListView.as_view(), name="api-systems"),
     path("systems/<str:name>/", catalogue.SystemView.as_view(), name="api-system"),
     path("usage/", UsageView.as_view(), name="api-usage"),

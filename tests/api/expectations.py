@@ -84,6 +84,8 @@ API = {
     "api-pipeline": api(THE_LAB_API),
     "api-pipeline-version": api(THE_LAB_API),
     "api-pipeline-schema": api(THE_LAB_API),
+    "api-pipeline-workbook": api(THE_LAB_API),
+    "api-workbook-marked": api(post="401 415 415 415 415 415"),  # the body is no workbook
     "api-systems": api(ANY_USER_API),
     "api-system": api(THE_LAB_API),
     # The transfer is the submitter's own; nobody here but administrators may act on a "local" system directly.
@@ -163,6 +165,8 @@ PAGES = {
     ),
     "pipelines": Row(ANY_USER_PAGE),
     "pipeline-schema": Row(THE_LAB_PAGE),
+    "pipeline-workbook": Row(THE_LAB_PAGE),
+    "submit-workbook": Row(ANY_USER_PAGE, post="302 400 403 400 400 400"),  # no file
     "pipeline-detail": Row(THE_LAB_PAGE),
     "pipeline-settings": Row(ADMINISTRATORS, post=ADMINISTRATORS_FORM),
     "pipeline-upload": Row(ADMINISTRATORS, post="302 403 403 403 403 400"),  # no file is in the body

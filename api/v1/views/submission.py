@@ -24,6 +24,9 @@ from api.v1.views.base import ApiView
 from pipeline_management.choices import RunSource
 from pipeline_management.errors import Problem, TooLarge
 from pipeline_management.services import intake
+from pipeline_management.services.workbook import taking
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _TYPE_HINT = "send the configuration with the header “Content-Type: application/json”"
 
@@ -43,10 +46,18 @@ def read_body(request: HttpRequest) -> bytes:
     if charset not in ("utf-8", "utf8", "us-ascii"):
         message = f"The charset “{charset[:40]}” is not accepted; JSON is sent as UTF-8."
         raise rest.UnsupportedMediaType(kind, message)
+    return _plain_body(request)
+
+
+def read_workbook(request: HttpRequest) -> bytes | None:
+    """The raw body of a request that sends a workbook; None for other content types. Raises like ``read_body``."""
+    return _plain_body(request) if (request.content_type or "").lower() == XLSX else None
+
+
+def _plain_body(request: HttpRequest) -> bytes:
     if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        raise rest.UnsupportedMediaType(
-            kind, "A Content-Encoding is not accepted; send the body as it is."
-        )
+        message = "A Content-Encoding is not accepted; send the body as it is."
+        raise rest.UnsupportedMediaType((request.content_type or "").lower(), message)
     _check_length(request)
     return request.body
 
@@ -76,9 +87,10 @@ class NewRunView(ApiView):
             "The body is the bare configuration JSON of the pipeline that its `pipeline` key names "
             "(`name`, `name@version`, `name@latest`, `name@development`). `lab` and `system` may be "
             "named in it too. With `dry_run=1` everything is checked and rendered, nothing is created; for "
-            "Jetstream and Snakemake the system is asked what would run, which takes some seconds."
+            "Jetstream and Snakemake the system is asked what would run, which takes some seconds. "
+            "The body may be a filled workbook of a pipeline (xlsx) as well; its errors have `sheet` and `cell`."
         ),
-        request={"application/json": OpenApiTypes.OBJECT},
+        request={"application/json": OpenApiTypes.OBJECT, XLSX: OpenApiTypes.BINARY},
         parameters=[
             OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="1: check and render only."),
             OpenApiParameter(
@@ -120,10 +132,7 @@ class NewRunView(ApiView):
         """Take the configuration, or say everything that is wrong with it."""
         dry_run = self.query.flag("dry_run")
         key = idempotency_key(request)
-        body = read_body(request._request)
-        document = intake.parse_document(body)
-        text = body.decode("utf-8-sig")
-        prepared = intake.prepare(user=self.person, document=document, text=text)
+        prepared = self._prepared(request._request)
         if dry_run:
             return Response(_preview(prepared))
         run, created = intake.create_run(
@@ -145,6 +154,15 @@ class NewRunView(ApiView):
         return Response(
             CreatedSerializer(answer).data, status=status, headers={"Location": links["self"]}
         )
+
+
+    def _prepared(self, request: HttpRequest) -> intake.PreparedRun:
+        book = read_workbook(request)
+        if book is not None:
+            return taking.prepared(self.person, book)
+        body = read_body(request)
+        document = intake.parse_document(body)
+        return intake.prepare(user=self.person, document=document, text=body.decode("utf-8-sig"))
 
 
 def idempotency_key(request: Request) -> str | None:

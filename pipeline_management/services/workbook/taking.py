@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -62,14 +62,14 @@ def take(user: User, data: bytes, pipeline: str = "") -> Taken:
             f"As JSON the workbook is over {MAX_BODY // 10**6} MB; split it into several runs."
         )
         raise TooLarge([Problem("too_large", message)])
-    problems, prepared = list(reader.faults), None
+    problems, run = list(reader.faults), None
     try:
-        prepared = prepare(user=user, document=document)
+        run = prepare(user=user, document=document)
     except InvalidRequest as error:
         problems += _others(reader.places.located(error.problems, document), reader.faults)
     warnings = [*reader.warnings, *identity.warnings(version)]
-    if prepared is not None:
-        warnings += reader.places.located(prepared.warnings, document)
+    if run is not None:
+        warnings += reader.places.located(run.warnings, document)
     order = _order(book)
     return Taken(
         document,
@@ -78,8 +78,16 @@ def take(user: User, data: bytes, pipeline: str = "") -> Taken:
         book.cells,
         sorted(problems, key=order),
         sorted(warnings, key=order),
-        None if problems else prepared,
+        None if problems else run,
     )
+
+
+def prepared(user: User, data: bytes) -> PreparedRun:
+    """The run that a workbook is about. Raises like ``take``, and ``InvalidRequest`` with all its problems."""
+    taken = take(user, data)
+    if taken.prepared is None:
+        raise InvalidRequest(taken.problems)
+    return replace(taken.prepared, warnings=list(taken.warnings))
 
 
 def read(data: bytes, version: PipelineVersion) -> tuple[Document, Places, list[CellProblem]]:
