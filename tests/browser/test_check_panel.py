@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,8 +56,6 @@ def test_it_follows_what_is_typed_and_asks_the_system_once(
     expect(page.locator("#submit-label")).to_have_text("Submit anyway")
     wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     assert page.evaluate(wider) is False
-    if folder := os.environ.get("CENTRO_PICTURES"):
-        page.screenshot(path=f"{folder}/check-{look}.png", full_page=True)
     page.locator("#submit-button").click()
     page.wait_for_url("**/runs/**")
     assert Run.objects.count() == 1
