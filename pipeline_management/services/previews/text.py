@@ -53,12 +53,15 @@ def looks_binary(data: bytes) -> bool:
     return b"\0" in data and _marked(data) is None
 
 
-def decoded(data: bytes) -> tuple[str, str]:
-    """The text and the name of its encoding: by its mark, else UTF-8, else Windows-1252, which takes any byte."""
+def decoded(data: bytes, *, more: bool = False) -> tuple[str, str]:
+    """The text and the name of its encoding: by its mark, else UTF-8, else Windows-1252, which takes any byte.
+
+    ``more``: the file goes on behind the data, whose last character may be torn.
+    """
     mark = _marked(data)
     if mark is not None:
         return data[len(mark[0]) :].decode(mark[1], "replace"), mark[1]
-    cut = log_text.whole_characters(data)
+    cut = log_text.whole_characters(data) if more else len(data)
     try:
         return data[:cut].decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
@@ -73,7 +76,7 @@ def part(peeked: Peek) -> Text:
     wide = piece.offset == 0 and _marked(piece.data) not in (None, _MARKS[0])
     if peeked.end < peeked.size and not wide:
         piece = log_text.end_with_line(piece)
-    text, encoding = decoded(piece.data)
+    text, encoding = decoded(piece.data, more=piece.end < peeked.size)
     shown = log_text.readable(text.encode("utf-8", "replace"))
     first = 1 if piece.offset == 0 else None
     return Text(shown, encoding, piece.offset, piece.end, peeked.size, first)
