@@ -14,7 +14,6 @@ from accounts.models import Lab
 from pipeline_management.models import Maintenance, PipelineVersion, System
 from pipeline_management.services.catalogue.package import MAX_UPLOAD
 
-
 _FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
 
 
