@@ -19,6 +19,18 @@
     return element;
   }
 
+  // A picture of the site's sprite.
+  function icon(name) {
+    const space = "http://www.w3.org/2000/svg";
+    const picture = document.createElementNS(space, "svg");
+    const use = document.createElementNS(space, "use");
+    use.setAttribute("href", document.getElementById("theme-button").dataset.sprite + "#" + name);
+    picture.setAttribute("class", "icon");
+    picture.setAttribute("aria-hidden", "true");
+    picture.append(use);
+    return picture;
+  }
+
   function newId() {
     ids += 1;
     return "f" + ids;
@@ -70,7 +82,9 @@
     const type = json.typeOf(value);
     const isPlainNumber = ["integer", "number"].includes(kind) && ["", "integer", "number"].includes(type);
     const isDate = kind === "string" && node.format === "date" && (value === undefined || /^\d{4}-\d\d-\d\d$/.test(text));
-    const isLong = text.includes("\n") || text.length > LONG || node.maxLength > 500 || type === "object" || type === "array";
+    const isCell = Boolean(attributes && attributes["data-cell"]);
+    const isWordy = text.length > LONG || node.maxLength > 500 || type === "object" || type === "array";
+    const isLong = text.includes("\n") || (!isCell && isWordy);
     const shared = {
       class: "form-control",
       placeholder: value === "" ? '""' : placeholder(node) || null,
@@ -257,5 +271,5 @@
     return wrapper;
   }
 
-  Object.assign(window.centroForm, { h, newId, input, scalar, list, raw, heading, notes });
+  Object.assign(window.centroForm, { h, icon, newId, input, scalar, list, raw, heading, notes });
 })();

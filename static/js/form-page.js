@@ -163,7 +163,10 @@
 
   // Before anything reads the text: a click on a button, a form that is sent.
   document.addEventListener("click", flush, true);
-  form.addEventListener("submit", flush, true);
+  form.addEventListener("submit", function () {
+    flush();
+    localStorage.setItem(KEPT, current); // a refused form is shown in the tab that it was sent from
+  }, true);
   area.addEventListener("keydown", function (event) {
     // Enter would press the page's first button
     if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
@@ -226,7 +229,7 @@
   });
 
   // --- the first look ----------------------------------------------------------------------------------------
-  const wanted = [form.dataset.tab, form.dataset.refused ? "" : localStorage.getItem(KEPT), "json"];
+  const wanted = [form.dataset.tab, localStorage.getItem(KEPT), "form"];
   show(wanted.find((name) => names.includes(name)), false);
   takeFaults();
 })();

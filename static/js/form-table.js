@@ -1,7 +1,7 @@
 // A list of objects as a table: one row each, page by page, so that thousands stay usable.
 (function () {
   "use strict";
-  const { json, h, input, paste } = window.centroForm;
+  const { json, h, icon, input, paste } = window.centroForm;
   const PAGE = 50;
   const KEEP = 200; // problems listed above the table
 
@@ -149,13 +149,13 @@
     actions(number) {
       const make = (sign, text, go) => {
         const label = this.form.say(text, { row: number + 1 });
-        return h("button", { type: "button", class: "form-row-button", title: label, "aria-label": label, text: sign, onclick: go });
+        return h("button", { type: "button", class: "form-row-button", title: label, "aria-label": label, onclick: go }, sign);
       };
       return h(
         "span",
         { class: "form-row-actions" },
         make("↑", "moveUp", () => this.move(number, number - 1)), make("↓", "moveDown", () => this.move(number, number + 1)),
-        make("⧉", "duplicateRow", () => this.insert(number + 1, json.copy(this.rows()[number]))), make("×", "removeRow", () => this.remove(number)),
+        make(icon("copy"), "duplicateRow", () => this.insert(number + 1, json.copy(this.rows()[number]))), make("×", "removeRow", () => this.remove(number)),
       );
     }
 

@@ -113,6 +113,7 @@ def take(browser: Browser, url: str, demo: Demo, folder: Path) -> None:
             page.wait_for_timeout(500)
             if name in {"submit-syntax", "submit-check"}:
                 text = BROKEN if name == "submit-syntax" else WRONG
+                page.get_by_role("tab", name="JSON").click()
                 page.evaluate("text => window.centroEditor.setValue(text, -1)", text)
                 if name == "submit-check":
                     page.get_by_role("button", name="Check", exact=True).click()

@@ -34,6 +34,7 @@ def page(live_stack: LiveStack, browser: Browser) -> Iterator[Page]:
 def submit(page: Page, text: str) -> str:
     """Paste a configuration into the editor and submit it; returns the run's id."""
     page.goto("/custom/")
+    page.get_by_role("tab", name="JSON").click()
     page.locator(".ace_text-input").focus()
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")

@@ -23,6 +23,7 @@ GOOD = '{"pipeline": "hello", "name": "world"}'
 
 def write(page: Page, text: str) -> None:
     """Replace the editor's text as a person does: mark all, paste."""
+    page.get_by_role("tab", name="JSON").click()
     page.locator("#editor").click()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(text)
@@ -102,7 +103,7 @@ def test_example_and_format_replace_the_text_and_can_be_undone(open_as: Open, wa
     write(page, '{"mine": 1}')
     page.get_by_role("button", name="Load example").click()
     expect(page.locator("#result")).to_contain_text("Choose the pipeline")
-    page.get_by_label("Pipeline").select_option("hello@latest")
+    page.locator("#id_pipeline").select_option("hello@latest")
     page.get_by_role("button", name="Load example").click()
     expect_value(page, "world")
     page.keyboard.press("Control+z")
@@ -116,7 +117,7 @@ def test_a_file_fills_the_editor(open_as: Open) -> None:
     upload = {"name": "c.json", "mimeType": "application/json", "buffer": '{"name": "Grüße"}'.encode()}
     page.get_by_label("From a file").set_input_files(files=[upload])  # type: ignore[list-item]  # a FilePayload
     expect_value(page, '{"name": "Grüße"}')
-    page.get_by_label("Pipeline").select_option("hello@1.0")
+    page.locator("#id_pipeline").select_option("hello@1.0")
     page.locator("#submit-button").click()
     page.wait_for_url("**/runs/*-*/")
     assert Run.objects.get().configuration == {"name": "Grüße"}
@@ -139,6 +140,8 @@ def test_a_run_is_edited_and_submitted_with_its_configuration(open_as: Open, sit
 
 def test_the_keyboard_is_enough(open_as: Open) -> None:
     page = open_as("submitter", "/submit/")
+    page.get_by_role("tab", name="Form").focus()
+    page.keyboard.press("ArrowRight")
     page.locator("#format-button").focus()
     page.keyboard.press("Tab")
     page.keyboard.insert_text(GOOD)
