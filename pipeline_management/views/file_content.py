@@ -35,7 +35,7 @@ _POLICIES = {
     "html": f"sandbox allow-scripts; {_NOTHING}; {_INSIDE}",
     "image": f"sandbox; {_NOTHING}; style-src 'unsafe-inline'",
     # the browser's own viewer shows it, which a sandbox would forbid
-    "pdf": f"{_NOTHING}; style-src 'unsafe-inline'; object-src 'self'; plugin-types application/pdf",
+    "pdf": f"{_NOTHING}; style-src 'unsafe-inline'; object-src 'self'",
 }
 _FRAMES = ("iframe", "embed", "object", "frame")
 

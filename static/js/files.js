@@ -17,7 +17,10 @@
     load(address.href);
   });
 
+  let moved = false;
+
   function load(address) {
+    moved = true;
     window.htmx.ajax("GET", address, { target: "#files-part", swap: "innerHTML show:window:top" });
   }
 
@@ -28,7 +31,7 @@
   part.addEventListener("htmx:afterSettle", function () {
     part.removeAttribute("aria-busy");
     const heading = part.querySelector("h2");
-    if (heading && document.activeElement === document.body) {
+    if (heading && moved && document.activeElement === document.body) {
       heading.tabIndex = -1;
       heading.focus({ preventScroll: true });
     }
