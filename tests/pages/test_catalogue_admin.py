@@ -295,11 +295,6 @@ def test_queues_of_this_machine_are_collected(site: Site, tmp_path: Any) -> None
     assert queue.cpus_total > 0 and queue.jobs_running == 0
 
 
-
-    test_queues_of_this_machine_are_collected
-)
-
-
 def test_who_is_rung_for_queues(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[tuple[str, int]] = []
     monkeypatch.setattr(dispatch, "ring", lambda task, account: rung.append((task, account)))
