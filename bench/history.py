@@ -60,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="centro-history-") as folder:
         name = options.database or f"test_centro_history_{os.getpid()}"
         _choose(Path(folder), name)
+        import django
+
+        django.setup()
         from bench import history_rows
 
         try:

@@ -10,7 +10,10 @@ from bench.figures import say
 CHUNK = 100_000
 LABS, PEOPLE, PIPELINES, SYSTEMS = 10, 50, 20, 3
 # n counts from 0, the newest run; its id is made of its number, so that other tables can name it
-ID = "INSERT(INSERT(INSERT(INSERT(MD5(n), 9, 0, '-'), 14, 0, '-'), 19, 0, '-'), 24, 0, '-')"
+ID = (
+    "CONCAT(SUBSTR(MD5(n), 1, 8), '-', SUBSTR(MD5(n), 9, 4), '-4', SUBSTR(MD5(n), 14, 3), '-8', SUBSTR(MD5(n), 18, 3),"
+    " '-', SUBSTR(MD5(n), 21, 12))"
+)
 NOW = "UTC_TIMESTAMP(6)"
 STATE = (
     "IF(n < 200, ELT(1 + n MOD 3, 'running', 'submitted', 'queued'), "
@@ -25,10 +28,8 @@ def make(database: str, runs: int, events: int) -> float:
     """Create and fill the database; seconds that it took."""
     begun = time.monotonic()
     _create(database)
-    import django
     from django.core.management import call_command
 
-    django.setup()
     call_command("migrate", verbosity=0)
     places = _people_and_pipelines()
     _runs(runs, places)
@@ -140,7 +141,7 @@ def _others(runs: int, events: int) -> None:
     each = max(1, events // runs)
     event = (
         "pipeline_management_runevent (run_id, seq, at, actor, type, from_state, to_state, evidence, data, sender)"
-        f" SELECT {ID}, e.seq, TIMESTAMPADD(SECOND, e.seq, {CREATED}), 'job', 'progress', '', '', '', '{{}}', ''"
+        f" SELECT {ID}, e.seq, TIMESTAMPADD(SECOND, e.seq, {CREATED}), 'job', 'progress', '', '', '', '{{{{}}}}', ''"
         f" FROM ({{n}}) s, seq_1_to_{each} e"
     )
     word = "pipeline_management_runword (run_id, source, word) SELECT {id}, '{source}', {word} FROM ({{n}}) s {where}"

@@ -148,6 +148,7 @@ def test_the_list_is_filtered_by_hand(open_as: Open, site: Site) -> None:
     expect(page.locator("[data-run]")).to_contain_text("bad one")
     assert "state=failed" in page.url
     expect(page.get_by_label("Failed")).to_be_checked()
+    page.locator("#export-menu > summary").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     text = download.value.path().read_text()
