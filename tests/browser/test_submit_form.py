@@ -43,7 +43,7 @@ def text(page: Page) -> str:
 def expect_document(page: Page, wanted: Any) -> None:
     """Wait until the text says ``wanted``: the form writes a moment after the last key."""
     found: Any = None
-    for _ in range(60):
+    for _ in range(200):
         found = json.loads(text(page) or "null")
         if found == wanted:
             return
@@ -238,7 +238,7 @@ def test_a_thousand_rows_are_edited_page_by_page(open_as: Open, phoenix: Pipelin
     document = EXAMPLE | {"dataFiles": many}
     take(page, json.dumps(document))
     files = page.locator('[data-pointer="/dataFiles"]')
-    expect(files).to_contain_text("rows 1 to 50 of 1000")
+    expect(files).to_contain_text("rows 1 to 50 of 1000", timeout=20_000)
     files.get_by_role("button", name="Next").click()
     files.get_by_label("fastqPath, row 51", exact=True).fill("/data/new_R1.fastq.gz")
     many[50] = many[50] | {"fastqPath": "/data/new_R1.fastq.gz"}
