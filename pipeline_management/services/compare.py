@@ -31,6 +31,8 @@ MOST_TASKS = 5000
 SHOWN_TASKS = 300
 _MOST_LINES = 400
 """Lines of a script's difference that are shown."""
+_ALWAYS_OTHER = frozenset({"submitted", "started"})
+"""Facts of which it says nothing that they are not the same."""
 _CONTENT = ("schema", "engine_options", "resources", "rules")
 
 
@@ -182,7 +184,7 @@ def _between(begin: Any, end: Any) -> str | None:
 
 
 def _fact(name: str, label: str, before: Any, after: Any) -> Fact:
-    differs = before is not None and after is not None and before != after
+    differs = None not in (before, after) and before != after and name not in _ALWAYS_OTHER
     return Fact(name, label, before, after, differs)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline_management.models import RunTask, RunUsage
@@ -38,6 +38,9 @@ def text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # says how busy the machine is
 @given(JSON, JSON)
 def test_what_was_added_removed_and_changed_leads_from_one_to_the_other(old: Any, new: Any) -> None:
     found = differences(old, new)
@@ -58,6 +61,9 @@ def test_what_was_added_removed_and_changed_leads_from_one_to_the_other(old: Any
     assert text(left) == text(right)
 
 
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # says how busy the machine is
 @given(JSON, JSON)
 def test_the_other_way_round_it_is_the_same_in_number(old: Any, new: Any) -> None:
     there, back = differences(old, new, {"": ("a",)}), differences(new, old, {"": ("a",)})
