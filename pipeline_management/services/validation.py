@@ -230,14 +230,17 @@ def _resolved(schema: Any, root: Validator) -> Any:
     return schema
 
 
-def _declared(schema: Schema, root: Validator, depth: int = 0) -> dict[str, Any]:
+def _declared(
+    schema: Schema, root: Validator, seen: frozenset[int] = frozenset()
+) -> dict[str, Any]:
     """The keys that a schema of an object names, those of its combined forms included."""
     declared: dict[str, Any] = {}
-    for name in _COMBINED if depth < _MOST_STEPS else ():
+    for name in _COMBINED:
         for form in schema.get(name, []):
             resolved = _resolved(form, root)
-            if isinstance(resolved, dict):
-                declared |= _declared(resolved, root, depth + 1)
+            if isinstance(resolved, dict) and id(resolved) not in seen:
+                seen |= {id(resolved)}
+                declared |= _declared(resolved, root, seen)
     own = schema.get("properties")
     return declared | own if isinstance(own, dict) else declared
 

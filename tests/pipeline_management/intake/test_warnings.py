@@ -24,6 +24,22 @@ def test_a_likely_slip_is_a_warning() -> None:
     assert 'did you mean "length"?' in warnings[0].message
 
 
+def test_slips_are_seen_through_references_and_combined_forms() -> None:
+    schema = {
+        "properties": {"tasks": {"oneOf": [{"$ref": "#/$defs/tasks"}, {"const": ""}]}},
+        "$defs": {
+            "tasks": {
+                "allOf": [{"properties": {"align": {}}}],
+                "anyOf": [{"$ref": "#/$defs/tasks"}] * 6,  # refers to itself, in many ways
+                "properties": {"report": {}},
+            }
+        },
+    }
+    warnings = warnings_of({"tasks": {"aling": True, "reprot": True, "other": 1}}, schema)
+    assert [w.pointer for w in warnings] == ["/tasks/aling", "/tasks/reprot"]
+    assert 'did you mean "align"?' in warnings[0].message
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
