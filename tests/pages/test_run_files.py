@@ -236,3 +236,16 @@ def test_previews_of_every_kind(site: Site, run: Run) -> None:
 def test_what_is_wrong_with_a_declaration(declared: Any, where: str) -> None:
     assert [problem.pointer for problem in check_outputs(declared)] == [where]
     assert check_outputs({"reports": ["a/*.html"]}) == []
+
+
+def test_the_site_file_takes_patterns_that_stay_below_the_run() -> None:
+    from pydantic import ValidationError
+
+    from pipeline_management.services.site.schema import OutputsPart
+
+    taken = OutputsPart(reports=["multiqc/*.html"])
+    assert taken.model_dump(exclude_defaults=True) == {"reports": ["multiqc/*.html"]}
+    assert OutputsPart().model_dump(exclude_defaults=True) == {}
+    for wrong in (["../x"], ["/etc/*"], ["a**"], ["x"] * 21):
+        with pytest.raises(ValidationError, match=r"expected|at most 20"):
+            OutputsPart(outputs=wrong)

@@ -34,7 +34,9 @@ def table(peeked: Peek) -> Table | None:
     data = peeked.data
     if peeked.end < peeked.size:
         data = log_text.end_with_line(log_text.Piece(data, 0, starts_line=True)).data
-    text = decoded(data, more=peeked.end < peeked.size)[0].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    text = decoded(data, more=peeked.end < peeked.size)[0].replace(
+        "\0", "\N{REPLACEMENT CHARACTER}"
+    )
     delimiter = _delimiter(text)
     if delimiter is None:
         return None
