@@ -35,7 +35,7 @@ def usage(request: PageRequest) -> HttpResponseBase:
     sort = form.chosen("sort", "name" if group == Group.MONTH else f"-{measure}")
     table = reading.sorted_rows(reading.by(group, rows), sort)
     steps = reading.course(rows, period)
-    total = reading.altogether(rows)
+    total = reading.added(step.sums for step in steps)
     context = {
         "form": form,
         "period": period,
