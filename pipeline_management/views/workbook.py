@@ -97,9 +97,10 @@ def _refused(request: PageRequest, message: str, status: int) -> HttpResponse:
 
 
 def _page(request: PageRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    """The result for the tab of the submission page, or for browsers without scripts a page of its own."""
+    """The result for the tab of the submission page, whose script shows it whatever it says (200), or for
+    browsers without scripts a page of its own."""
     if request.htmx:
-        return render(request, "submit/workbook_result.html", context, status=status)
+        return render(request, "submit/workbook_result.html", context)
     choices = [(name, options) for name, options in version_choices(request.user) if name]
     context = {
         **context,

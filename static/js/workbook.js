@@ -27,7 +27,7 @@
       const data = new FormData(form);
       data.set("action", "check");
       if (chooser && chooser.value) data.set("pipeline", chooser.value);
-      const answer = await fetch(form.action, {
+      const answer = await fetch(form.getAttribute("action"), {
         method: "POST",
         body: data,
         headers: { "HX-Request": "true" },

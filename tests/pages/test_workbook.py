@@ -90,7 +90,7 @@ def test_faults_are_named_by_sheet_and_cell_and_marked_in_the_file(
 ) -> None:
     data = workbook_of(site.version, {"name": "", "times": 12})
     answer = send(client, data, headers=HTMX)
-    assert answer.status_code == 400
+    assert answer.status_code == 200
     cells = cells_in(answer)
     assert len(cells) == 2 and all(cell.startswith("Settings!B") for cell in cells)
 
@@ -123,7 +123,7 @@ def test_faults_are_named_by_sheet_and_cell_and_marked_in_the_file(
 def test_what_is_no_workbook_is_refused(
     client: Client, data: bytes, status: int, words: str
 ) -> None:
-    answer = send(client, data, headers=HTMX)
+    answer = send(client, data)
     assert answer.status_code == status
     assert words in answer.content.decode()
 
@@ -134,7 +134,7 @@ def test_a_wrong_action_and_no_file_are_refused(client: Client) -> None:
 
 
 def test_who_may_not_submit_may_not_upload(site: Site) -> None:
-    answer = send(site.client("viewer"), template(site.version), headers=HTMX)
+    answer = send(site.client("viewer"), template(site.version))
     assert answer.status_code == 403
 
 
@@ -162,7 +162,7 @@ def test_another_workbook_without_a_pipeline_takes_the_chosen_one(
         sheet.append(row)
     out = io.BytesIO()
     book.save(out)
-    assert send(client, out.getvalue(), headers=HTMX).status_code == 400
+    assert send(client, out.getvalue()).status_code == 400
     good = send(client, out.getvalue(), headers=HTMX, pipeline="hello@1.0")
     assert good.status_code == 200, good.content
 
