@@ -14,15 +14,16 @@ from pipeline_management.services.site.check_steps import Step
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.browser.conftest import Open
+    from tests.browser.conftest import Open, Watch
     from tests.pages.site import Site
 
 pytestmark = pytest.mark.browser
 
 
 def test_an_administrator_adds_a_version_and_tests_a_system(
-    open_as: Open, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_as: Open, watch: Watch, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    watch.expected = ("status of 400",)  # the upload that is refused
     monkeypatch.setattr(dispatch, "ring_on_commit", lambda *_: None)
     part: dict[str, Any] = {
         "name": "fresh",
