@@ -46,10 +46,17 @@ def star(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     return redirect("run-detail", run.pk)
 
 
-@page("POST")
+@page("GET", "HEAD", "POST")
 def labels(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
-    """Stick the labels in ``add`` (separated by blanks or commas) on the run and take those in ``remove`` off."""
+    """Stick the labels in ``add`` (separated by blanks or commas) on the run and take those in ``remove`` off.
+
+    GET shows the run's labels and notes.
+    """
     run = visible_run(request, pk)
+    if request.method != "POST":
+        if request.htmx:
+            return _answer(request, run)
+        return render(request, "runs/annotations_page.html", annotation_context(run, request.user))
     added = request.POST.get("add", "")[:1000].replace(",", " ").split()
     try:
         marks.label_run(

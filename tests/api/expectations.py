@@ -146,7 +146,7 @@ PAGES = {
     "run-resume": Row("302 404 403 409 409 409", post="302 404 403 409 409 409"),  # a plain script
     "run-waiting": Row(THE_LAB_PAGE),
     "run-star": Row(post="302 404 302 302 302 302"),
-    "run-labels": Row(post="302 404 403 302 302 302"),
+    "run-labels": Row(THE_LAB_PAGE, post="302 404 403 302 302 302"),
     "run-notes": Row(post="302 404 403 302 302 302"),
     "run-note-delete": Row(post="302 404 404 404 404 404"),  # there is no such note
     "runs-suggestions": Row(ANY_USER_PAGE),
