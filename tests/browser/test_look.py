@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
 
 from accounts.oauth.clients import create_client
 from pipeline_management.choices import Attention, HealthState, RunState
@@ -79,6 +80,19 @@ STRUCTURE = """() => {
   });
   return faults;
 }"""
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core finds that keeps people from using the page; the editor's own text area is not ours."""
+    found = Axe().run(page, context={"exclude": [[".ace_editor"]]}).response["violations"]
+    return [
+        f"{fault['id']} {node['target']}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
+
+
 WIDTHS = "() => [document.documentElement.scrollWidth, window.innerWidth]"
 
 
@@ -102,7 +116,11 @@ def addresses(site: Site) -> dict[str, str]:
     return {
         "dashboard": "/", "runs": "/runs/", "filtered": "/runs/?state=failed&system=nope", "none": "/runs/?text=zz",
         "failed": f"/runs/{failed.pk}/", "stuck": f"/runs/{stuck.pk}/", "cancel": f"/runs/{stuck.pk}/cancel/",
-        "log": f"/runs/{failed.pk}/log/", "submit": "/submit/?pipeline=hello", "pipelines": "/pipelines/",
+        "log": f"/runs/{failed.pk}/log/", "tasks": f"/runs/{failed.pk}/tasks/",
+        "configuration": f"/runs/{failed.pk}/configuration/", "run-usage": f"/runs/{failed.pk}/usage/",
+        "events": f"/runs/{failed.pk}/events/", "compare": f"/runs/compare/?a={failed.pk}&b={stuck.pk}",
+        "causes": "/runs/?group=cause", "usage": "/usage/", "files": "/files/", "transfers": "/transfers/",
+        "notifications": "/notifications/", "submit": "/submit/?pipeline=hello", "pipelines": "/pipelines/",
         "pipeline": "/pipelines/hello/", "systems": "/systems/", "system": "/systems/cluster/",
         "tokens": "/accounts/tokens/", "clients": "/accounts/clients/",
         "password": "/accounts/password/", "docs": "/api/v1/docs/",
@@ -119,7 +137,7 @@ def test_every_page_is_readable_and_well_built(
         page.goto(address)
         page.wait_for_timeout(300)
         assert page.locator("html").get_attribute("data-bs-theme") == scheme
-        found = page.evaluate(CONTRAST) + page.evaluate(STRUCTURE)
+        found = page.evaluate(CONTRAST) + page.evaluate(STRUCTURE) + serious(page)
         if found:
             faults[name] = found
     assert faults == {}

@@ -46,7 +46,8 @@ def test_parts_of_a_file(transport: Transport, far_dir: str) -> None:
 
 def test_nothing_outside_of_the_roots(transport: Transport, far_dir: str) -> None:
     shell(transport, far_dir, (
-        "mkdir -p run/sub run-other; echo t > run/.token; ln -s .token run/token; echo key > secret; echo mine > run/sub/f; echo x > run-other/f; "
+        "mkdir -p run/sub run-other; echo t > run/.token; ln -s .token run/token; echo key > secret; "
+        "echo mine > run/sub/f; echo x > run-other/f; "
         "cd run; ln -s ../secret file-out; ln -s .. dir-out; ln -s sub/f inside; ln -s ../run-other sibling"
     ))
     roots = [f"{far_dir}/run", f"{far_dir}/no-such-work-directory"]
@@ -54,7 +55,8 @@ def test_nothing_outside_of_the_roots(transport: Transport, far_dir: str) -> Non
     assert [e.name for e in transport.execute(browse(f"{far_dir}/run/sub", roots)).entries] == ["f"]
     listed = {entry.name for entry in transport.execute(browse(f"{far_dir}/run", roots)).entries}
     assert ".token" not in listed and "token" in listed
-    for path in ("run/token", "run/.token", "run/file-out", "run/sibling/f", "run/dir-out/secret", "secret", "run/../secret"):
+    outside = ("run/file-out", "run/sibling/f", "run/dir-out/secret", "secret", "run/../secret")
+    for path in ("run/token", "run/.token", *outside):
         refused(transport, peek(f"{far_dir}/{path}", 0, 9, roots), FileForbidden)
     for path in ("run/dir-out", "run/sibling", "", "run/.."):
         refused(transport, browse(f"{far_dir}/{path}", roots), FileForbidden)

@@ -243,7 +243,9 @@ BAD_YAML = {
     "a file of the server": (text(script=None, script_file="/etc/passwd"), "script_file: the upload has no file '/etc"),
     "a file outside": (text(schema=None, schema_file="../../secrets.json"), "schema_file: the upload has no file"),
     "a file at home": (text(example=None, example_file="~/.ssh/id_rsa"), "example_file: the upload has no file"),
-    "an example that does not fit": (text(example={"pipeline": "hello", "name": 3}), "name is the number 3; expected a string"),
+    "an example that does not fit": (
+        text(example={"pipeline": "hello", "name": 3}), "name is the number 3; expected a string",
+    ),
     "a schema that is none": (text(schema={"type": 3}), "schema:"),
     "a template that is none": (text(script="{% if %}"), "script:"),
     "an unknown key": (text(documentaton="x"), 'is not a known key (did you mean "documentation"?)'),
