@@ -17,11 +17,12 @@ from pipeline_management.models import Run
 from pipeline_management.policy import may_submit
 from pipeline_management.services import intake
 from pipeline_management.services.control.difference import MOST, differences
-from pipeline_management.services.estimates import estimate_for, last_of_project
+from pipeline_management.services.estimates import Estimate, estimate_for, last_of_project
 from pipeline_management.services.intake import PreparedRun
 from pipeline_management.services.preflight.asking import Preflight, is_out, preflight
 from pipeline_management.services.preflight.steps import Status
 from pipeline_management.services.rules.checking import CODE
+from pipeline_management.services.usage.budgets import budget_warning
 from pipeline_management.services.validation import with_places
 from pipeline_management.views import edit_again as again
 from pipeline_management.views.access import PageRequest, page
@@ -153,12 +154,13 @@ def accepted(
     request: PageRequest, prepared: PreparedRun, text: str, extra: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """For submit/result.html: everything that the configuration would become."""
+    estimate = estimate_for(prepared.version, prepared.configuration)
     return {
         "prepared": prepared,
         **again.comparison(prepared),
         **_project(request, prepared),
-        "estimate": estimate_for(prepared.version, prepared.configuration),
-        "lines": _good_lines(prepared),
+        "estimate": estimate,
+        "lines": [*_good_lines(prepared), *_budget_lines(prepared, estimate)],
         "warnings": faults_in(text, prepared.warnings),
         "curl": curl(request, prepared),
         "resources": [
@@ -265,6 +267,12 @@ def _good_lines(prepared: PreparedRun) -> list[Line]:
         )
         for name, label in _labels().items()
     ]
+
+
+def _budget_lines(prepared: PreparedRun, estimate: Estimate) -> list[Line]:
+    """What the run would do to its lab's budget, where that is worth a word."""
+    text = budget_warning(prepared.lab, estimate.core_hours or 0.0)
+    return [Line("budget", _("Budget"), Status.WARNING, text)] if text else []
 
 
 def curl(request: PageRequest, prepared: PreparedRun | None = None) -> dict[str, str]:

@@ -12,11 +12,12 @@ from django.test import Client
 from django.utils import timezone
 
 from pipeline_management.choices import HealthState, RunState
-from pipeline_management.models import PipelineVersion, Run
+from pipeline_management.models import Budget, PipelineVersion, Run
 from pipeline_management.views import check
 from tests.factories import make_run
 from tests.pages.site import Site
 from tests.pages.test_submit import GOOD, problems_in, send
+from tests.pages.test_usage import used
 
 HTMX = {"HX-Request": "true"}
 
@@ -87,6 +88,15 @@ def test_warnings_are_a_colour_of_their_own(client: Client, version: PipelineVer
         "syntax": "good", "schema": "good", "rules": "warning", "target": "good", "script": "good",
     }  # fmt: skip
     assert "rows rows 1 and 2 have the same file 1" in problems_in(answer)[0]
+
+
+def test_a_budget_that_is_nearly_used_up_is_worth_a_look(site: Site, client: Client) -> None:
+    assert "budget" not in lines(ask(client))
+    Budget.objects.create(lab=site.lab, core_hours=10)
+    used(site, 9, day=None)
+    answer = ask(client)
+    assert lines(answer)["budget"] == "warning"
+    assert "has used 9 of its 10" in answer.content.decode()
 
 
 def test_an_empty_text_is_no_fault(client: Client) -> None:
