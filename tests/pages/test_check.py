@@ -96,7 +96,7 @@ def test_a_budget_that_is_nearly_used_up_is_worth_a_look(site: Site, client: Cli
     used(site, 9, day=None)
     answer = ask(client)
     assert lines(answer)["budget"] == "warning"
-    assert "has used 9 of its 10" in answer.content.decode()
+    assert "of its 10 core hours" in answer.content.decode()
 
 
 def test_an_empty_text_is_no_fault(client: Client) -> None:
