@@ -11,13 +11,14 @@ import django_tables2 as tables
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
+from django_tables2.data import TableData
 
 from pipeline_management.choices import TERMINAL_STATES, RunState
 from pipeline_management.models import Run
 
 PER_PAGE = 50
 PAGE_SIZES = (25, 50, 100)
-COUNT_LIMIT = 10_000
+COUNT_LIMIT = 2_000
 
 
 class BoundedPaginator(Paginator):
@@ -29,10 +30,11 @@ class BoundedPaginator(Paginator):
     @cached_property
     def _counted(self) -> int:
         rows = self.object_list
-        data = getattr(rows, "data", rows)
-        if isinstance(data, QuerySet):
+        table_data = getattr(rows, "data", rows)
+        data = getattr(table_data, "data", table_data)
+        if isinstance(data, QuerySet) and not isinstance(table_data, ActiveFirst):
             return int(data.order_by()[: COUNT_LIMIT + 1].count())
-        return len(data)
+        return len(table_data)
 
     @cached_property
     def count(self) -> int:
@@ -45,7 +47,7 @@ class BoundedPaginator(Paginator):
         return self._counted > COUNT_LIMIT
 
 
-class ActiveFirst:
+class ActiveFirst(TableData):
     """Runs that are not over, newest first, then the others likewise: a sequence that reads only what is asked for.
 
     An index by state and one by time give the two parts; no index gives the whole. Of more than ``MOST_ACTIVE``
@@ -56,6 +58,10 @@ class ActiveFirst:
 
     def __init__(self, runs: QuerySet[Run]) -> None:
         self.runs = runs.order_by("-created_at", "-id")
+        super().__init__(self.runs)
+
+    def order_by(self, aliases: object) -> None:
+        """Nothing: the order is what this is for."""
 
     @cached_property
     def _active(self) -> list[UUID]:

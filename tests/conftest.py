@@ -126,15 +126,19 @@ def group_of(item: pytest.Item) -> str:
     return ""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long groups first, then the other groups; single tests fill up at the end."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Long groups first, then the other groups; single tests fill up at the end.
+
+    Groups are said before pytest-xdist reads them, the order after pytest-django has made its own.
+    """
     places = {}
     for item in items:
         group = group_of(item)
         if group:
             item.add_marker(pytest.mark.xdist_group(group))
         places[item] = 0 if group in FIRST else 1 if group else 2
+    yield
     items.sort(key=places.__getitem__)
 
 

@@ -48,7 +48,8 @@ def _table(request: PageRequest, narrowed: RunFilter) -> RunTable:
     ]
     table = RunTable(runs if orders else ActiveFirst(runs), order_by=orders)
     table.request = request
-    table.paginate(page=1, per_page=_size(request), paginator_class=BoundedPaginator)
+    # not by table.paginate, which would read its page before the one that is asked for
+    table.paginator = BoundedPaginator(table.rows, _size(request))
     table.page = table.paginator.get_page(_number(request.GET.get("page", "")) or 1)
     return table
 

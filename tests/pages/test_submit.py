@@ -148,7 +148,7 @@ def test_all_problems_are_listed_at_once_with_the_line_they_are_in(client: Clien
     body = answer.content.decode()
     assert "3 problems; nothing was submitted." in body
     assert "/times" in body
-    assert '<pre class="small mb-0 mt-1 scroll-x"> &quot;times&quot;: 0,\n          ^</pre>' in body
+    assert '<pre class="small mb-0 mt-1 scroll-x" tabindex="0"> &quot;times&quot;: 0,\n          ^</pre>' in body
 
 
 def test_the_choice_of_pipeline_is_kept_too(client: Client) -> None:
