@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -144,7 +145,10 @@ def play(
     per_person: int = 50,
     announced: bool = True,
 ) -> None:
-    """Run a scenario; announcements reach the hub as if by Redis, or not at all."""
+    """Run a scenario; announcements reach the hub as if by Redis, or not at all.
+
+    In a thread of its own: tests with a browser leave an event loop running in the main one.
+    """
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -162,7 +166,8 @@ def play(
         finally:
             await hub.close()
 
-    asyncio.run(main())
+    with ThreadPoolExecutor(1) as own:
+        own.submit(lambda: asyncio.run(main())).result()
 
 
 def by_token(user: User) -> dict[str, str]:
