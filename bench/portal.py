@@ -127,10 +127,12 @@ def enter(stack: LiveStack) -> None:
 
 def empty(stack: LiveStack) -> None:
     """Remove all runs, and all jobs from Slurm, so that every round starts alike."""
-    stack.sql(
-        "DELETE FROM pipeline_management_runlog; DELETE FROM pipeline_management_runevent; "
-        "DELETE FROM pipeline_management_attempt; DELETE FROM pipeline_management_run"
+    tables = stack.sql(
+        "SELECT DISTINCT table_name FROM information_schema.key_column_usage WHERE table_schema = DATABASE() "
+        "AND referenced_table_name = 'pipeline_management_run' AND table_name != referenced_table_name"
     )
+    of_runs = [f"DELETE FROM {table}" for (table,) in tables]
+    stack.sql("; ".join([*of_runs, "DELETE FROM pipeline_management_run"]))
     clear_queue(stack.lab)
 
 

@@ -92,6 +92,11 @@ def addresses(demo: Demo) -> dict[str, str]:
         "clients": "/accounts/clients/", "api": "/api/v1/docs/",
         "notifications": "/notifications/", "webhooks": "/labs/genomics/webhooks/",
         "webhook": f"/labs/genomics/webhooks/{demo.webhook.pk}/", "not-found": "/nothing/",
+        "runs-search": "/runs/?q=state:failed", "runs-causes": "/runs/?group=cause", "usage": "/usage/",
+        "compare": f"/runs/compare/?a={demo.runs['failed'].pk}&b={demo.runs['running'].pk}",
+        "run-tasks": f"/runs/{demo.runs['running'].pk}/tasks/",
+        "run-configuration": f"/runs/{demo.runs['failed'].pk}/configuration/",
+        "run-usage": f"/runs/{demo.runs['failed'].pk}/usage/", "transfers": "/transfers/", "files": "/files/",
     }  # fmt: skip
 
 
