@@ -29,8 +29,9 @@ class ReadOnly(serializers.Serializer):
 
     def get_fields(self) -> dict[str, serializers.Field]:
         fields = super().get_fields()
+        # what is called read-only is described as never missing; a field that is not required may be
         for field in fields.values():
-            field.read_only = True
+            field.read_only = field.read_only or field.required
         return fields
 
 

@@ -51,8 +51,12 @@ def jobs(lab: Lab, keys: list[str]) -> Counter[str]:
 
 
 def states(lab: Lab, key: str) -> list[str]:
-    """The states of all jobs under a name, from accounting."""
-    text = lab.slurm(
-        "sacct", "-a", "-X", "-n", "-P", "-S", "now-1days", f"--name={key}", "-o", "State"
-    )
-    return text.split("\n")[:-1]
+    """The states of all jobs under a name, from accounting, which on a busy machine knows them late."""
+    deadline = time.monotonic() + 20
+    while True:
+        text = lab.slurm(
+            "sacct", "-a", "-X", "-n", "-P", "-S", "now-1days", f"--name={key}", "-o", "State"
+        )
+        if text or time.monotonic() > deadline:
+            return text.split("\n")[:-1]
+        time.sleep(0.5)

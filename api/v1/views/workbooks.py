@@ -27,7 +27,11 @@ class PipelineWorkbookView(ApiView):
         summary="The configuration's workbook (xlsx)",
         description="`version` may also be `latest` or `development`; with `example=1` it is filled.",
         parameters=[OpenApiParameter("example", OpenApiTypes.BOOL)],
-        responses={(200, XLSX): OpenApiTypes.BINARY, **MISSING},
+        responses={
+            (200, XLSX): OpenApiTypes.BINARY,
+            400: OpenApiResponse(ErrorSerializer, "A parameter is wrong."),
+            **MISSING,
+        },
     )
     def get(self, request: Request, name: str, version: str) -> HttpResponse:
         found = version_of(request.user, name, version)
