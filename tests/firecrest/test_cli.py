@@ -77,7 +77,7 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 
 
-def listed(typed: Type, job: int) -> list[str]:
+def polled(typed: Type, job: int) -> list[str]:
     """The job ids that `poll` lists, once there are any: on a busy machine accounting comes late."""
     deadline = time.monotonic() + 30
     while True:
@@ -167,7 +167,7 @@ def test_jobs(portal: Portal, typed: Type, folder: Path, tmp_path: Path) -> None
     row = ended(typed, job["jobid"])
     assert (row["state"], row["exit_code"], row["name"]) == ("FAILED", "3:0", "typed")
     assert Path(job["job_file_out"]).read_text() == "1,2=3\n"
-    assert listed(typed, job["jobid"]) == [str(job["jobid"])]
+    assert polled(typed, job["jobid"]) == [str(job["jobid"])]
     remote = portal.write("alice", folder / "remote.sh", "#!/bin/bash\nsleep 300\n")
     job = json.loads(typed("submit", "--no-local", str(remote)))
     number = str(job["jobid"])
