@@ -18,7 +18,7 @@ from tests.hpc.recordings import recorded
 SLURM = SlurmScheduler()
 LOCAL = LocalScheduler()
 LOCAL_LIST = "".join(
-    "\x1f".join([str(n), state, f"key{n}", "u", "", "1795321351", "", "", "", "0", "1", "/w", "."]) + "\n"
+    "\x1f".join([str(n), state, f"key{n}", "u", "", "1795321351", "", "", "", "0", "1", "/w", "", "."]) + "\n"
     for n, state in enumerate(["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT"])
 )
 WORDS = ["", "\n", "\x1e\n", "\x1f", "PENDING", "RUNNING", "0", "-1", "None", "(null)", "é", "\x00", "x" * 300]
