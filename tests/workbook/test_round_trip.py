@@ -172,6 +172,14 @@ def test_any_document_of_any_schema_comes_back(pair: tuple[dict[str, Any], dict[
     assert reader.document == {"pipeline": "tried@1.0", **document}
 
 
+def test_an_empty_object_whose_keys_are_known_comes_back() -> None:
+    inner = {"type": "object", "properties": {"size": {"type": "string"}}}
+    schema = {"type": "object", "properties": {"index": inner}}
+    reader = read_here(workbook_of(version_of(schema), {"index": {}}), schema)
+    assert [fault.message for fault in reader.faults] == []
+    assert reader.document == {"pipeline": "tried@1.0", "index": {}}
+
+
 @pytest.mark.parametrize(
     ("schema", "value"),
     [

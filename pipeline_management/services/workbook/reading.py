@@ -166,7 +166,8 @@ class Reader:
     ) -> None:
         """A key that the template has not: a slip of one that has no value, or a key of its own."""
         missing = [label for label in known if not self.has(path_of(label))]
-        meant = did_you_mean(key.strip(), missing)
+        holds_some = any(label.startswith(f"{key.strip()}.") for label in known)  # an object, told as JSON
+        meant = "" if holds_some else did_you_mean(key.strip(), missing)
         if meant:
             self.fault(where[0], key_cell, f"There is no key {shown(key.strip())}{meant}.")
         else:
