@@ -21,6 +21,7 @@
       return box.checked;
     }).length;
     count.textContent = String(here);
+    form.classList.toggle("is-idle", here === 0);
     all.checked = here > 0 && here === shown.length;
     all.indeterminate = here > 0 && here < shown.length;
     form.querySelectorAll("button[name=action]").forEach(function (button) {

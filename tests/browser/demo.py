@@ -23,6 +23,8 @@ from pipeline_management.models import (
     SystemAccount,
     Webhook,
 )
+from pipeline_management.services import causes
+from tests.browser.demo_usage import add_queues, add_tasks, add_usage
 from tests.factories import make_account, make_lab, make_run, make_system, make_user, make_version
 
 PIPELINES = Path(__file__).resolve().parents[2] / "deploy" / "pipelines"
@@ -68,6 +70,11 @@ class Demo:
         self._history()
         self.runs = self._current()
         self.webhook = self._notifications()
+        add_usage(self.genomics, self.random)
+        add_queues(self.gemini.system)
+        for name in ("running", "failed"):
+            add_tasks(self.runs[name], failed=name == "failed")
+        causes.record(list(Run.objects.values_list("pk", flat=True)))
 
     def _lab(self, slug: str, name: str, **members: Role) -> Lab:
         lab = make_lab(slug, **members)

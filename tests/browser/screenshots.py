@@ -88,7 +88,7 @@ def addresses(demo: Demo) -> dict[str, str]:
         "log": f"/runs/{demo.runs['running'].pk}/log/",
         "submit": "/submit/?pipeline=phoenix", "submit-syntax": "/submit/", "submit-check": "/submit/",
         "pipelines": "/pipelines/", "pipeline": "/pipelines/hello/", "systems": "/systems/",
-        "system": "/systems/atlas/", "tokens": "/accounts/tokens/",
+        "system": "/systems/gemini/", "tokens": "/accounts/tokens/",
         "clients": "/accounts/clients/", "api": "/api/v1/docs/",
         "notifications": "/notifications/", "webhooks": "/labs/genomics/webhooks/",
         "webhook": f"/labs/genomics/webhooks/{demo.webhook.pk}/", "not-found": "/nothing/",

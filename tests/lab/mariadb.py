@@ -7,6 +7,9 @@ import subprocess
 from tests.lab.errors import LabError
 from tests.lab.process import Server, program
 
+TEMPORARY = "mariadb-tmp"
+"""Its own: a server that starts removes temporary tables from a folder that it shares with another lab's."""
+
 
 class MariaDB(Server):
     """A private server: own data folder, TCP on loopback for Centro, a Unix socket for its root."""
@@ -24,8 +27,8 @@ class MariaDB(Server):
         return f"mysql://centro:{self.layout.password}@127.0.0.1:{port}/centro"
 
     def prepare(self) -> None:
-        data = self.layout.root / "mariadb"
-        for folder in (data, self.layout.mariadb_socket.parent):
+        data, temporary = self.layout.root / "mariadb", self.layout.root / TEMPORARY
+        for folder in (data, temporary, self.layout.mariadb_socket.parent):
             folder.mkdir(exist_ok=True, mode=0o755)
             self.layout.own(folder, "mysql")
         if (data / "mysql").is_dir():
@@ -48,7 +51,7 @@ class MariaDB(Server):
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            env=self.layout.environment(),
+            env=self.layout.environment() | {"TMPDIR": str(temporary)},
             cwd="/",
         )
         if answer.returncode != 0:
@@ -64,6 +67,7 @@ class MariaDB(Server):
             f"--pid-file={socket.parent / 'pid'}",
             "--bind-address=127.0.0.1",
             f"--port={self.layout.ports['mariadb']}",
+            f"--tmpdir={self.layout.root / TEMPORARY}",
             "--skip-name-resolve",
             "--skip-log-bin",
             "--max-connections=300",
