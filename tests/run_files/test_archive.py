@@ -22,6 +22,7 @@ from pipeline_management.models import PipelineVersion, Run, RunArchive, SystemA
 from pipeline_management.models.archive import ArchiveState
 from pipeline_management.models.transfer import Direction
 from pipeline_management.services import intake
+from pipeline_management.services.preflight.asking import preflight
 from pipeline_management.services.run_files import archive
 from pipeline_management.services.transfers import requests
 from tests.engine.steps import follow
@@ -107,6 +108,16 @@ def test_a_schema_that_names_the_key_keeps_its_own_meaning(
     run = submitted(person, "/isilon/results")
     assert archive.job_files(run) == {}
     assert not RunArchive.objects.exists()
+
+
+def test_where_results_go_is_no_input_that_must_be_there(
+    person: User, version: PipelineVersion
+) -> None:
+    wish = {"path": "/nowhere/yet", "files": ["out"]}
+    document = {"pipeline": "making", "lab": "lab-a", "archive": wish}
+    found = preflight(intake.prepare(user=person, document=document))
+    (step,) = (step for step in found.steps if step.name == "inputs")
+    assert step.message == "The configuration names no files by absolute path."
 
 
 def test_lines_that_the_list_cannot_say() -> None:

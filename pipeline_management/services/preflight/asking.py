@@ -23,6 +23,7 @@ from pipeline_management.services.jobspec import job_spec
 from pipeline_management.services.preflight import scheduling, steps
 from pipeline_management.services.preflight.steps import Status, Step
 from pipeline_management.services.resolution import work_directory
+from pipeline_management.services.run_files import archive
 
 SECONDS = 8.0
 """How long each part of the look may take; they run at once."""
@@ -69,7 +70,10 @@ def preflight(prepared: PreparedRun, *, seconds: float = SECONDS) -> Preflight:
     about the run.
     """
     account, system = prepared.account, prepared.system
-    paths = input_paths(prepared.configuration, prepared.version.schema)
+    asked = dict(prepared.configuration)
+    if archive.is_ours(prepared.version):
+        asked.pop(archive.KEY, None)  # where results go need not be there yet
+    paths = input_paths(asked, prepared.version.schema)
     absolute = [path for path in paths if path.startswith("/")][:MOST_PATHS]
     begun = time.monotonic()
     if not _turns.acquire(blocking=False):
