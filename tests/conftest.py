@@ -132,14 +132,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
     Groups are said before pytest-xdist reads them, the order after pytest-django has made its own.
     """
-    places = {}
+    places = {}  # by id(): pytest-xdist renames items, which changes what they are found by
     for item in items:
         group = group_of(item)
         if group:
             item.add_marker(pytest.mark.xdist_group(group))
-        places[item] = 0 if group in FIRST else 1 if group else 2
+        places[id(item)] = 0 if group in FIRST else 1 if group else 2
     yield
-    items.sort(key=places.__getitem__)
+    items.sort(key=lambda item: places[id(item)])
 
 
 def skipped_in_ci(config: pytest.Config) -> int:
