@@ -58,7 +58,7 @@ def test_twenty_tasks_by_http_and_by_file(stack: LiveStack) -> None:
         assert len(told) == 3 * TASKS + 1, "nothing twice, nothing lost"
         assert len({event["sender"] for event in told}) == 1
         assert told[-1]["seq"] < events[-1]["seq"], "the end comes last"
-        assert len([value for value in seen[run_id] if value is not None]) >= 2, "it moved"
+        assert any(value is not None and value < 100 for value in seen[run_id]), "seen on its way"
         folder = cluster.run_directory(stack, run_id)
         assert (folder / ".events.away").exists() is closed
         notes = (folder / "stderr").read_text()
