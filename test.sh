@@ -169,10 +169,10 @@ if [ "$mode" = no-root ]; then
     left_out=$("$python" -m pytest --collect-only -q -m "lab or browser" </dev/null 2>/dev/null | grep -c '::')
     say "not root: $left_out tests marked lab or browser are left out (they install Debian packages and log in as several users)"
 fi
-# One more worker than processors: much of the time of a test on servers is waiting.
+# A worker for each processor: with more, requests that have deadlines miss them.
 workers=1
 if [ ${#arguments[@]} -eq 0 ]; then
-    workers=$(($(nproc) + 1))
+    workers=$(nproc)
     arguments=(-n "$workers" --dist loadgroup --no-loadscope-reorder)
 fi
 if [ "$mode" = all ]; then

@@ -51,8 +51,9 @@ def add_tasks(run: Run, failed: bool) -> None:
             state = TaskState.FAILED if failed else TaskState.RUNNING
         at = begun + timedelta(minutes=7 * number)
         RunTask.objects.create(
-            run=run, name=name, state=state, job_id=str(48200 + number) if number < 4 else "", seq=number,
-            started_at=at if number < 4 else None, exit_code={TaskState.COMPLETE: 0, TaskState.FAILED: 3}.get(state),
+            run=run, name=name, key=name, state=state, job_id=str(48200 + number) if number < 4 else "", seq=number,
+            reported_at=at, started_at=at if number < 4 else None,
+            exit_code={TaskState.COMPLETE: 0, TaskState.FAILED: 3}.get(state),
             ended_at=at + timedelta(minutes=6) if state in (TaskState.COMPLETE, TaskState.FAILED) else None,
         )  # fmt: skip
     Run.objects.filter(pk=run.pk).update(
