@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +82,8 @@ class SshServer:
 
     def signal_sessions(self, number: signal.Signals) -> None:
         for pid in self.sessions():
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # of a session that was just ending
+                os.kill(pid, number)
 
 
 @contextmanager
