@@ -128,7 +128,7 @@ def group_of(item: pytest.Item) -> str:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Long groups first, then the other groups; single tests fill up at the end.
+    """Long groups first, which leave this process's database alone; the others as pytest-django orders them.
 
     Groups are said before pytest-xdist reads them, the order after pytest-django has made its own.
     """
@@ -137,7 +137,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         group = group_of(item)
         if group:
             item.add_marker(pytest.mark.xdist_group(group))
-        places[id(item)] = 0 if group in FIRST else 1 if group else 2
+        places[id(item)] = 0 if group in FIRST else 1
     yield
     items.sort(key=lambda item: places[id(item)])
 
