@@ -18,40 +18,18 @@ from pipeline_management.consumers import mailbox, runs
 from pipeline_management.models import Run
 from pipeline_management.services import watching
 from pipeline_management.services.transition import Change, apply
-from tests.factories import make_lab, make_run, make_user
+from tests.factories import make_lab, make_user
 from tests.websockets.clients import (
     Process,
     Refusal,
-    Scenario,
     awaited,
     by_session,
     by_token,
     note,
-    play,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Play = Callable[..., None]
-
-
-@pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Play:
-    def go(scenario: Scenario, **options: Any) -> None:
-        play(scenario, monkeypatch, **options)
-
-    return go
-
-
-@pytest.fixture
-def alice() -> User:
-    return make_user("alice")
-
-
-@pytest.fixture
-def run(alice: User) -> Run:
-    return make_run(
-        lab=make_lab("lab-a", alice=Role.SUBMITTER), submitter=alice, state=RunState.RUNNING
-    )
 
 
 def test_snapshot_then_events_in_the_words_of_the_api(run: Run, alice: User, played: Play) -> None:

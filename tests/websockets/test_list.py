@@ -4,49 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
-from accounts.models import Role
-from pipeline_management.choices import RunState
 from pipeline_management.consumers import hub as hubs
 from pipeline_management.consumers.bell import Bell
 from pipeline_management.models import Run
 from tests.factories import make_lab, make_run, make_user
 from tests.websockets.clients import (
     Process,
-    Scenario,
     awaited,
     by_session,
     by_token,
     note,
-    play,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Play = Callable[..., None]
-
-
-@pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Play:
-    def go(scenario: Scenario, **options: Any) -> None:
-        play(scenario, monkeypatch, **options)
-
-    return go
-
-
-@pytest.fixture
-def alice() -> User:
-    return make_user("alice")
-
-
-@pytest.fixture
-def run(alice: User) -> Run:
-    return make_run(
-        lab=make_lab("lab-a", alice=Role.SUBMITTER), submitter=alice, state=RunState.RUNNING
-    )
 
 
 def test_the_list_tells_of_visible_runs_only(
