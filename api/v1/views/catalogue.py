@@ -58,7 +58,7 @@ class PipelineView(ApiView):
         return Response(PipelineSerializer(pipeline, context={"request": request}).data)
 
 
-def _version(user: Viewer, name: str, version: str) -> PipelineVersion:
+def version_of(user: Viewer, name: str, version: str) -> PipelineVersion:
     """The version by its own name or by an alias. ``Http404`` for what the person may not run."""
     versions = visible_versions(user).filter(pipeline__name=name).order_by("-sort_key")
     if version in ALIASES:
@@ -82,7 +82,7 @@ class PipelineVersionView(ApiView):
         responses={200: VersionSerializer, **MISSING},
     )
     def get(self, request: Request, name: str, version: str) -> Response:
-        found = _version(request.user, name, version)
+        found = version_of(request.user, name, version)
         return Response(VersionSerializer(found, context={"request": request}).data)
 
 
@@ -95,7 +95,7 @@ class PipelineSchemaView(ApiView):
         responses={200: OpenApiTypes.OBJECT, **MISSING},
     )
     def get(self, request: Request, name: str, version: str) -> Response:
-        return Response(_version(request.user, name, version).schema)
+        return Response(version_of(request.user, name, version).schema)
 
 
 def _systems(user: Viewer) -> QuerySet[System]:

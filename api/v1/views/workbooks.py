@@ -10,8 +10,7 @@ from rest_framework.request import Request
 
 from api.v1.serializers import ErrorSerializer
 from api.v1.views.base import ApiView
-from api.v1.views.catalogue import MISSING
-from api.v1.views.catalogue import _version as version_of
+from api.v1.views.catalogue import MISSING, version_of
 from api.v1.views.submission import XLSX, read_workbook
 from pipeline_management.services.workbook import taking
 from pipeline_management.services.workbook.template import file_name, template
