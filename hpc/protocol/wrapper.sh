@@ -41,15 +41,19 @@ esac
 child=$!
 wait "$child"; code=$?
 while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
+# The scheduler signals one process after the other: a script whose last command was ended may be through, even
+# with 0, before the signal arrives here. The tombstone came before the signal.
+if [ -z "$terminated" ] && [ -e cancel ]; then terminated=143; fi
 if [ "$code" -eq 0 ] && [ -z "$terminated" ] && [ -e results.sh ]; then
   ./results.sh >> stdout 2>> stderr < /dev/null & # takes the results away; what comes of it is no outcome of the run
   child=$!
   wait "$child"
   while kill -0 "$child" 2>/dev/null; do wait "$child"; done
 fi
+at=$(date +%s) # takes a moment, in which a late signal still counts
 if [ -n "$terminated" ]; then code=$terminated; fi
 #fault W5
 trap '' TERM INT HUP
-printf '%s %s %s\n' "$code" "$(date +%s)" "$job" > result.tmp && mv result.tmp result
+printf '%s %s %s\n' "$code" "$at" "$job" > result.tmp && mv result.tmp result
 #fault W6
 exit "$code"
