@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 MAX_ROWS = 500
 MAX_DEPTH = 12
@@ -18,15 +18,17 @@ _LIMITS = {  # filled with the keyword's value
     "maximum": "≤ {}",
     "exclusiveMaximum": "< {}",
     "multipleOf": gettext_lazy("a multiple of {}"),
-    "minLength": gettext_lazy("at least {} characters"),
-    "maxLength": gettext_lazy("at most {} characters"),
-    "minItems": gettext_lazy("at least {} entries"),
-    "maxItems": gettext_lazy("at most {} entries"),
-    "minProperties": gettext_lazy("at least {} keys"),
-    "maxProperties": gettext_lazy("at most {} keys"),
     "pattern": gettext_lazy("matches {}"),
     "format": gettext_lazy("written as {}"),
     "const": gettext_lazy("exactly {}"),
+}
+_COUNTS = {  # likewise, and worded by it
+    "minLength": ngettext_lazy("at least %d character", "at least %d characters"),
+    "maxLength": ngettext_lazy("at most %d character", "at most %d characters"),
+    "minItems": ngettext_lazy("at least %d entry", "at least %d entries"),
+    "maxItems": ngettext_lazy("at most %d entry", "at most %d entries"),
+    "minProperties": ngettext_lazy("at least %d key", "at least %d keys"),
+    "maxProperties": ngettext_lazy("at most %d key", "at most %d keys"),
 }
 
 
@@ -116,6 +118,8 @@ def _types(node: dict[str, Any], root: dict[str, Any]) -> str:
 
 def _limits(node: dict[str, Any]) -> list[str]:
     limits = [str(text).format(_short(node[key])) for key, text in _LIMITS.items() if key in node]
+    counts = {key: node[key] for key in _COUNTS if isinstance(node.get(key), int | float)}
+    limits += [_COUNTS[key] % int(number) for key, number in counts.items()]
     if isinstance(node.get("enum"), list):
         limits.insert(0, ", ".join(_short(value) for value in node["enum"][:40]))
     if node.get("uniqueItems"):

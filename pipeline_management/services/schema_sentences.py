@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any, cast
 
+from django.utils.translation import ngettext
 from jsonschema.exceptions import ValidationError
 
 from pipeline_management.services.schema_rules import FORMAT_EXAMPLES
+from pipeline_management.services.value_patterns import compiled
 
 _SHOWN = 60
 _LISTED = 20
+_SIGNS = 5
+_CLASSES = re.compile(r"\^?(\[(?!\^)[^\[\]]+\]([*+?]|\{\d*,?\d*\})?)+\$?")
 _TYPES = {
     "object": "an object",
     "array": "a list",
@@ -71,8 +76,9 @@ def _kind(value: Any) -> str:
 
 
 def one_of(values: Iterable[Any]) -> str:
-    """Allowed values for a sentence: ``one of "a", "b"``, long lists cut."""
-    texts = [shown(value) for value in values]
+    """Allowed values for a sentence: ``one of "a", "b"``; spellings in another case are left out, long lists cut."""
+    texts = list({shown(value).lower(): shown(value) for value in reversed(list(values))}.values())
+    texts.reverse()
     if len(texts) == 1:
         return texts[0]
     more = f" and {len(texts) - _LISTED} more" if len(texts) > _LISTED else ""
@@ -122,7 +128,7 @@ def _declared(error: ValidationError, name: str) -> Any:
 
 
 def _required(_: Any, error: ValidationError) -> str:
-    return f"lacks {error.message}{_described(_declared(error, error.message))}"
+    return f"lacks {error.message}, which is required{_described(_declared(error, error.message))}"
 
 
 def _dependent(_: Any, error: ValidationError) -> str:
@@ -133,7 +139,22 @@ def _dependent(_: Any, error: ValidationError) -> str:
 def _type(wanted: Any, error: ValidationError) -> str:
     names = [wanted] if isinstance(wanted, str) else wanted
     expected = " or ".join(_TYPES.get(name, name) for name in names)
-    return f"is {_kind(error.instance)}; expected {expected}{_described(error.schema)}"
+    quoted = _without_quotes(error.instance, names)
+    return f"is {_kind(error.instance)}; expected {expected}{quoted}{_described(error.schema)}"
+
+
+def _without_quotes(value: Any, names: Sequence[str]) -> str:
+    """The usual slip: a number or a truth value between quotes."""
+    if not isinstance(value, str) or len(value) > _SHOWN:
+        return ""
+    try:
+        meant = json.loads(value)
+    except (ValueError, RecursionError):
+        return ""
+    if isinstance(meant, bool):
+        return ", without quotes" if "boolean" in names else ""
+    numbers = isinstance(meant, int | float) and {"integer", "number"} & set(names)
+    return ", a number without quotes" if numbers else ""
 
 
 def _enum(values: Any, error: ValidationError) -> str:
@@ -144,8 +165,21 @@ def _enum(values: Any, error: ValidationError) -> str:
 def _pattern(pattern: Any, error: ValidationError) -> str:
     return (
         f"is {shown(error.instance)}; expected text of the form {_short(pattern)}"
-        f"{_described(error.schema)}"
+        f"{_described(error.schema)}{_foreign(pattern, error.instance)}"
     )
+
+
+def _foreign(pattern: str, value: str) -> str:
+    """Which characters of the value the pattern has no place for, where it is a row of character classes."""
+    if not _CLASSES.fullmatch(pattern):
+        return ""
+    allowed = compiled("[" + "".join(re.findall(r"\[([^\]]+)\]", pattern)) + "]")
+    signs = [sign for sign in dict.fromkeys(value[:1000]) if not allowed.match(sign)]
+    names = [f'"{sign}"' if sign.isprintable() else f"U+{ord(sign):04X}" for sign in signs]
+    if not names:
+        return ""
+    listed = ", ".join(names[:_SIGNS]) + (" …" if len(names) > _SIGNS else "")
+    return f"; not allowed in it: {listed}"
 
 
 def _format(name: Any, error: ValidationError) -> str:
@@ -172,16 +206,22 @@ def _unique(_: Any, error: ValidationError) -> str:
     return f"is the same as row {int(error.message) + 1}; expected entries that differ"
 
 
-def _plural(number: Any, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {'entries' if noun == 'entry' else noun + 's'}"
+def _entries(number: int) -> str:
+    return ngettext("%d entry", "%d entries", number) % number
 
 
-def _count(bound: str, noun: str) -> Callable[[Any, ValidationError], str]:
+def _characters(number: int) -> str:
+    return ngettext("%d character", "%d characters", number) % number
+
+
+def _key_count(number: int) -> str:
+    return ngettext("%d key", "%d keys", number) % number
+
+
+def _count(bound: str, counted: Callable[[int], str]) -> Callable[[Any, ValidationError], str]:
     def write(limit: Any, error: ValidationError) -> str:
         size = len(cast(Sized, error.instance))
-        return f"has {_plural(size, noun)}; expected {bound} {_plural(limit, noun)}"
+        return f"has {counted(size)}; expected {bound} {counted(int(limit))}"
 
     return write
 
@@ -236,12 +276,12 @@ _WRITERS: dict[str, Callable[[Any, ValidationError], str]] = {
     "unevaluatedProperties": lambda *_: "has keys that no part of the schema knows",
     "unevaluatedItems": lambda *_: "has entries that no part of the schema knows",
     "uniqueItems": _unique,
-    "minItems": _count("at least", "entry"),
-    "maxItems": _count("at most", "entry"),
-    "minLength": _count("at least", "character"),
-    "maxLength": _count("at most", "character"),
-    "minProperties": _count("at least", "key"),
-    "maxProperties": _count("at most", "key"),
+    "minItems": _count("at least", _entries),
+    "maxItems": _count("at most", _entries),
+    "minLength": _count("at least", _characters),
+    "maxLength": _count("at most", _characters),
+    "minProperties": _count("at least", _key_count),
+    "maxProperties": _count("at most", _key_count),
     "minimum": _limit("of at least"),
     "maximum": _limit("of at most"),
     "exclusiveMinimum": _limit("above"),

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from pipeline_management.errors import DomainError, InvalidRequest, NotAllowed, Problem, Unavailable
 from pipeline_management.forms.submit import SubmitForm
@@ -240,7 +241,7 @@ def _system_lines(found: Preflight) -> list[Line]:
 
 
 def _count(number: int) -> str:
-    return _("1 problem") if number == 1 else _("%(number)s problems") % {"number": number}
+    return ngettext("%d problem", "%d problems", number) % number
 
 
 def _good_lines(prepared: PreparedRun) -> list[Line]:

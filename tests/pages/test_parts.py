@@ -78,6 +78,17 @@ def test_a_schema_becomes_rows_with_paths_types_and_limits() -> None:
 
 
 @pytest.mark.parametrize(
+    ("node", "words"),
+    [({"type": "string", "minLength": 1, "maxLength": 2}, ["at least 1 character", "at most 2 characters"]),
+     ({"type": "array", "minItems": 2, "maxItems": 1.0}, ["at least 2 entries", "at most 1 entry"]),
+     ({"type": "object", "minProperties": 0, "maxProperties": 1}, ["at least 0 keys", "at most 1 key"]),
+     ({"minLength": "1", "maxItems": None}, [])],
+)
+def test_limits_are_worded_by_their_number(node: dict[str, object], words: list[str]) -> None:
+    assert outline({"properties": {"a": node}})[0].limits == words
+
+
+@pytest.mark.parametrize(
     "schema",
     [None, [], "x", {}, {"properties": 3}, {"required": "x", "properties": {"a": 1, "b": None, "c": True}},
      {"properties": {"a": {"type": 7, "enum": "no", "items": 5, "properties": [1]}}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import ngettext
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
@@ -118,7 +119,8 @@ def _length(column: Field) -> DataValidation | None:
     rule = DataValidation(
         type="textLength", operator="lessThanOrEqual", formula1=str(longest), allow_blank=True
     )
-    return _with_words(rule, f"At most {longest} characters", strict=True)
+    words = ngettext("At most %d character", "At most %d characters", longest) % longest
+    return _with_words(rule, words, strict=True)
 
 
 def _with_words(rule: DataValidation, words: str, *, strict: bool) -> DataValidation:

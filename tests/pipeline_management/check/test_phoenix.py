@@ -47,7 +47,10 @@ ERRORS: list[tuple[str, Damage, list[tuple[str, str, int | None]], list[str]]] =
         "no glType in row 1",
         lambda d: d["dataFiles"][0].pop("glType"),
         [("required", "/dataFiles/0", 1)],
-        ['dataFiles row 1 lacks glType (one of "Genome", "genome", "GenomePhased"'],
+        [
+            'dataFiles row 1 lacks glType, which is required (one of "Genome", "GenomePhased", "Exome", "RNA", '
+            '"SingleCellRNA", "SingleCellDNA", "MatePair", "ChIP").'
+        ],
     ),
     (
         "same fastq twice",
@@ -59,13 +62,16 @@ ERRORS: list[tuple[str, Damage, list[tuple[str, str, int | None]], list[str]]] =
         "numberOfReads missing",
         lambda d: d["dataFiles"][2].pop("numberOfReads"),
         [("required", "/dataFiles/2", 3)],
-        ["dataFiles row 3 lacks numberOfReads (reads in the file)."],
+        ["dataFiles row 3 lacks numberOfReads, which is required (reads in the file)."],
     ),
     (
         "numberOfReads as a string",
         lambda d: d["dataFiles"][1].update(numberOfReads="228228468"),
         [("type", "/dataFiles/1/numberOfReads", 2)],
-        ['dataFiles row 2, numberOfReads is the string "228228468"; expected an integer'],
+        [
+            'dataFiles row 2, numberOfReads is the string "228228468"; expected an integer, a number without '
+            "quotes (reads in the file)."
+        ],
     ),
     (
         "no data files",
@@ -79,7 +85,8 @@ ERRORS: list[tuple[str, Damage, list[tuple[str, str, int | None]], list[str]]] =
         [("pattern", "/project", None)],
         [
             'project is "a; rm -rf /"; expected text of the form ^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$ '
-            "(name of the project, also of its directory: letters, digits, dot, dash and underscore)"
+            "(name of the project, also of its directory: letters, digits, dot, dash and underscore); "
+            'not allowed in it: ";", " ", "/".'
         ],
     ),
     (

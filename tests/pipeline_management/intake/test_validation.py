@@ -52,7 +52,7 @@ DAMAGED: list[Damage] = [
         "required",
         "/dataFiles/0",
         1,
-        'dataFiles row 1 lacks glType (one of "Genome"',
+        'dataFiles row 1 lacks glType, which is required (one of "Genome"',
     ),
     ("no project", ["project"], MISSING, "required", "", None, "The configuration lacks project"),
     (
@@ -275,7 +275,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, str, str]]]] =
     (
         {"a": 1},
         {"if": {"required": ["a"]}, "then": {"required": ["b"]}},
-        [("required", "", "lacks b")],
+        [("required", "", "lacks b, which is required")],
     ),
     (
         {"A b": 1},
