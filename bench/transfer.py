@@ -1,11 +1,11 @@
 """P10: large files between a system and the store, beside `scp` and a plain `curl` from the same store.
 
-    .venv/bin/python -m bench.transfer [--size 1024] [--rounds 2] [--large 3072] [--page 300] [--only page]
+    .venv/bin/python -m bench.transfer [--size 1024] [--rounds 2] [--large 6 300 3072] [--page 300] [--only page]
 
 The portal's real processes on the lab's sshd and an S3 server that checks signatures. Routes: a file of ``--size``
 MiB on each of both ways (the system's own curl; through Centro's SSH connection), up and down; the movement between
 store and system is timed, with the comparison of checksums that belongs to it. `scp` moves the same file to and from
-the same account right before, and `curl` fetches it from the store. Clients: a file of ``--large`` MiB by the
+the same account right before, and `curl` fetches it from the store. Clients: files of ``--large`` MiB by the
 real pyfirecrest up and down with both stores, SHA-256 equal at both ends. Page: a file of ``--page`` MiB sent by
 Chromium with a pause in the middle, with both stores. Memory is each process's highest
 resident size ever (VmHWM), which must stay below 200 MB.
@@ -154,7 +154,9 @@ def routes(lab: Lab, options: argparse.Namespace, work: Path) -> Iterator[Figure
                 ready = desk.down(moved)
                 downs.append(Pair(rate(size, got), rate(size, desk.seconds(ready.task_id))))
                 link = ready.object_storage_link
-                took = timed(lambda u=link: subprocess.run(["curl", "-fsS", "-o", back, u], check=True))
+                took = timed(
+                    lambda u=link: subprocess.run(["curl", "-fsS", "-o", back, u], check=True)
+                )
                 if sha256_of(back) != expected:
                     raise RuntimeError("the download differs")
                 fetched.append(rate(size, took / 1000))
@@ -165,25 +167,29 @@ def routes(lab: Lab, options: argparse.Namespace, work: Path) -> Iterator[Figure
 
 
 def clients(lab: Lab, options: argparse.Namespace, work: Path) -> Iterator[Figure]:
-    """The real client with both stores; the whole way is timed."""
-    size, source, back = options.large, work / "large.bin", work / "large-back.bin"
-    expected = random_file(source, size)
+    """The real client with both stores and files of each size; the whole way is timed."""
+    back = work / "large-back.bin"
+    sources = {size: work / f"large-{size}.bin" for size in options.large}
+    expected = {size: random_file(source, size) for size, source in sources.items()}
     for store in STORES:
         say(f"store {store}: starting a portal")
         with running(lab, **settings_of(lab, store)) as portal, portal.folder("alice") as folder:
             desk = Desk(portal, folder)
-            up = timed(lambda d=desk: d.up(source)) / 1000
-            moved = folder / source.name
-            same_up = sha256_of(moved) == expected and len(list(folder.iterdir())) == 1
-            begun = time.perf_counter()
-            desk.down(moved).finish_download(str(back))
-            down = time.perf_counter() - begun
-            same_down = sha256_of(back) == expected
-            wrong = Bound("different", float(2 - same_up - same_down), 0.0)
-            facts: dict[str, float | str] = {
-                "mib": size, "up_MBps": rate(size, up), "down_MBps": rate(size, down), "sha256": expected[:12],
-            }  # fmt: skip
-            yield Figure("P10", f"pyfirecrest-{store}", "MBps", [], bounds=[wrong], facts=facts)
+            for size, source in sources.items():
+                up = timed(lambda d=desk, s=source: d.up(s)) / 1000
+                moved = folder / source.name
+                same_up = sha256_of(moved) == expected[size] and len(list(folder.iterdir())) == 1
+                begun = time.perf_counter()
+                desk.down(moved).finish_download(str(back))
+                down = time.perf_counter() - begun
+                same_down = sha256_of(back) == expected[size]
+                moved.unlink()
+                wrong = Bound("different", float(2 - same_up - same_down), 0.0)
+                facts: dict[str, float | str] = {
+                    "up_MBps": rate(size, up), "down_MBps": rate(size, down), "sha256": expected[size][:12],
+                }  # fmt: skip
+                name = f"pyfirecrest-{store}-{size}MiB"
+                yield Figure("P10", name, "MBps", [], bounds=[wrong], facts=facts)
             yield memory_figure(f"memory-{store}", desk)
 
 
@@ -201,7 +207,11 @@ def page(lab: Lab, options: argparse.Namespace, work: Path) -> Iterator[Figure]:
                 Bound("moved_in_pause", float(seen.pop("moved_in_pause")), 0.01),
                 Bound("reloaded", float(seen.pop("reloaded")), 0.0),
             ]
-            facts = {"mib": options.page, "MBps": rate(options.page, float(seen.pop("seconds"))), **seen}
+            facts = {
+                "mib": options.page,
+                "MBps": rate(options.page, float(seen.pop("seconds"))),
+                **seen,
+            }
             yield Figure("P10", f"page-{store}", "MBps", [], bounds=bounds, facts=facts)
             yield memory_figure(f"memory-page-{store}", Desk(portal, folder))
 
@@ -212,7 +222,9 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--size", type=int, default=1024, help="MiB of a file of the routes")
-    parser.add_argument("--large", type=int, default=3072, help="MiB of the client's file")
+    parser.add_argument(
+        "--large", type=int, nargs="+", default=[6, 300, 3072], help="MiB of the client's files"
+    )
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--page", type=int, default=300, help="MiB of the page's file")
     parts = {"routes": routes, "clients": clients, "page": page}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         PipelineVersion,
         Run,
         System,
-        UsageDay,
+        UsageSums,
     )
 
 
@@ -95,7 +95,7 @@ class SystemQuerySet(models.QuerySet["System"]):
         return visible_versions(user).values_list("systems", flat=True)
 
 
-class UsageDayQuerySet(models.QuerySet["UsageDay"]):
+class UsageQuerySet(models.QuerySet["UsageSums"]):
     def visible_to(self, user: Viewer) -> Self:
         """The usage of the runs that the person sees; see ``RunQuerySet.visible_to``."""
         scope = scope_of(user)

@@ -23,7 +23,7 @@ from pipeline_management.models.report import RunTask
 from pipeline_management.models.run import Attempt, Run, RunLog
 from pipeline_management.models.system import System, SystemAccount
 from pipeline_management.models.transfer import StoreRoute, Transfer
-from pipeline_management.models.usage import Budget, RunUsage, UsageDay
+from pipeline_management.models.usage import Budget, RunUsage, UsageDay, UsageMonth
 
 __all__ = [
     "ApiTask",
@@ -61,5 +61,6 @@ __all__ = [
     "SystemQueue",
     "Transfer",
     "UsageDay",
+    "UsageMonth",
     "Webhook",
 ]

@@ -11,7 +11,7 @@ from pipeline_management.choices import BudgetKind, UsageSource
 from pipeline_management.models.pipeline import Pipeline
 from pipeline_management.models.run import Run
 from pipeline_management.models.system import System
-from pipeline_management.querysets import UsageDayQuerySet
+from pipeline_management.querysets import UsageQuerySet
 
 
 class RunUsage(models.Model):
@@ -72,8 +72,9 @@ class RunUsage(models.Model):
         return self.max_memory_mb / self.memory_mb
 
 
-class UsageDay(models.Model):
-    """The runs that ended on one UTC day, added up by lab, submitter, pipeline and system.
+class UsageSums(models.Model):
+    """The runs that ended in a span of UTC days, which begins with ``day``, added up by lab, submitter, pipeline
+    and system.
 
     Written by ``services.usage.counting`` only. ``key`` joins the five, since a unique constraint does not hold
     where one of them is null. ``waited`` and ``measured`` count the runs whose wait and whose core time are
@@ -99,18 +100,36 @@ class UsageDay(models.Model):
     waited = models.BigIntegerField(default=0)
     measured = models.BigIntegerField(default=0)
 
-    objects = UsageDayQuerySet.as_manager()
+    objects = UsageQuerySet.as_manager()
 
     class Meta:
+        abstract = True
         ordering = ["-day", "pk"]
+
+    def __str__(self) -> str:
+        return f"usage of {self.key}"
+
+
+class UsageDay(UsageSums):
+    """Usage of one UTC day."""
+
+    class Meta(UsageSums.Meta):
         indexes = [
             models.Index(fields=["day", "lab"], name="usage_day_lab"),
             models.Index(fields=["submitter", "day"], name="usage_submitter_day"),
             models.Index(fields=["lab", "day"], name="usage_lab_day"),
         ]
 
-    def __str__(self) -> str:
-        return f"usage on {self.key}"
+
+class UsageMonth(UsageSums):
+    """Usage of one calendar month (UTC), of which ``day`` is the first day: what long periods are read from."""
+
+    class Meta(UsageSums.Meta):
+        indexes = [
+            models.Index(fields=["day", "lab"], name="usage_month_lab"),
+            models.Index(fields=["submitter", "day"], name="usage_submitter_month"),
+            models.Index(fields=["lab", "day"], name="usage_lab_month"),
+        ]
 
 
 class Budget(models.Model):

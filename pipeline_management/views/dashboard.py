@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from pipeline_management.choices import HOLDABLE_STATES, OPEN_STATES, Desired, RunState
-from pipeline_management.models import Run, System, UsageDay
+from pipeline_management.models import Run, System
 from pipeline_management.policy import may_submit
 from pipeline_management.querysets import RunQuerySet
 from pipeline_management.services.usage import budgets, reading, waits
@@ -135,8 +135,7 @@ def _course(request: PageRequest) -> object:
     """How the runs of the last days ended; None where none did."""
     last = budgets.today()
     period = Period(last - timedelta(days=COURSE_DAYS - 1), last)
-    rows = UsageDay.objects.visible_to(request.user)
-    steps = reading.course(rows.filter(day__range=(period.first, period.last)), period)
+    steps = reading.course(reading.seen_by(request.user, period))
     if not any(step.sums.runs for step in steps):
         return None
     return drawn(steps, reading.Measure.RUNS, period)

@@ -34,7 +34,7 @@ def usage(request: PageRequest) -> HttpResponseBase:
     rows = reading.of(request.user, period, form.cleaned_data.get("lab"))
     sort = form.chosen("sort", "name" if group == Group.MONTH else f"-{measure}")
     table = reading.sorted_rows(reading.by(group, rows), sort)
-    steps = reading.course(rows, period)
+    steps = reading.course(rows)
     total = reading.added(step.sums for step in steps)
     context = {
         "form": form,

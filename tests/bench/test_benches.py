@@ -13,8 +13,8 @@ import pytest
 from tests.lab.lab import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
-LINE = re.compile(r"^(P\d+|L\d+) (\S+) (.*) (PASS|MISS|INFO)$", re.M)
-ROW = re.compile(r"^\| ([PL]\d+ \S+) \|", re.M)
+LINE = re.compile(r"^([PLH]\d+) (\S+) (.*) (PASS|MISS|INFO)$", re.M)
+ROW = re.compile(r"^\| ([PLH]\d+ \S+) \|", re.M)
 Figures = dict[str, dict[str, str]]
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -93,6 +93,33 @@ def test_firecrest(lab: Lab) -> None:
     assert found["P9 job-list"]["jobs"] == "5"
     assert found["P13 firecrest-mixed"]["requests"] == "64"
     assert found["P13 firecrest-mixed"]["errors"] == "0"
+
+
+def test_transfer(lab: Lab) -> None:
+    found = measured(
+        lab, "bench.transfer", "--size", "1", "--rounds", "1", "--large", "1", "2", "--only", "routes", "clients"
+    )
+    for route in ("direct", "through"):
+        paired(found[f"P10 up-{route}"], "MBps", 1)
+        paired(found[f"P10 down-{route}"], "MBps", 1)
+    for store in ("local", "s3"):
+        for size in (1, 2):
+            values = found[f"P10 pyfirecrest-{store}-{size}MiB"]
+            assert float(values["different"]) == 0
+            assert float(values["up_MBps"]) > 0
+            assert float(values["down_MBps"]) > 0
+        assert 0 < float(found[f"P10 memory-{store}"]["largest_mb"]) < 200
+
+
+def test_history(lab: Lab) -> None:
+    found = measured(lab, "bench.history", "--runs", "400", "--events", "800", "--rounds", "2")
+    by_name = {name.split(" ", 1)[1]: values for name, values in found.items()}
+    for name in ("admin:/runs/", "user1:/runs/?state=failed", "user1:/runs/?q=NA77", "admin:/", "admin:/usage/"):
+        assert float(by_name[name]["p95_ms"]) > 0
+        assert int(by_name[name]["queries"]) > 0
+    for kind in ("csv", "json", "xlsx"):
+        assert float(by_name[f"export-{kind}"]["mb"]) > 0
+        assert int(by_name[f"export-{kind}"]["rows"]) == 80
 
 
 def test_a_wrong_number_is_refused(lab: Lab) -> None:

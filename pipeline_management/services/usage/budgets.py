@@ -9,7 +9,6 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Sum
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -17,11 +16,11 @@ from django.utils.translation import gettext as _
 from accounts.models import Lab
 from accounts.policy import Viewer, scope_of
 from pipeline_management.choices import BudgetKind
-from pipeline_management.models import Budget, UsageDay
+from pipeline_management.models import Budget
 from pipeline_management.services.audit import record as record_audit
+from pipeline_management.services.usage import reading
 from pipeline_management.services.usage.counting import day_of
 from pipeline_management.services.usage.periods import Period, month_of
-from pipeline_management.services.usage.reading import HOUR
 
 THRESHOLDS = (80, 95, 100)
 """Percent at which people are warned."""
@@ -79,7 +78,8 @@ def period_of(budget: Budget, day: date) -> Period | None:
 
 
 def standings(budgets: Iterable[Budget]) -> list[Standing]:
-    """How the budgets stand today; those whose period is not now are left out. One query per distinct period."""
+    """How the budgets stand today; those whose period is not now are left out. At most three queries per
+    distinct period."""
     by_period: dict[Period, list[Budget]] = {}
     for budget in budgets:
         period = period_of(budget, today())
@@ -87,12 +87,8 @@ def standings(budgets: Iterable[Budget]) -> list[Standing]:
             by_period.setdefault(period, []).append(budget)
     found = []
     for period, some in by_period.items():
-        rows = UsageDay.objects.filter(
-            day__range=(period.first, period.last), lab_id__in=[budget.lab_id for budget in some]
-        )
-        sums = rows.order_by().values("lab_id").annotate(core=Sum("core_seconds"))
-        used = {row["lab_id"]: row["core"] for row in sums}
-        found += [Standing(b, period, (used.get(b.lab_id) or 0) / HOUR) for b in some]
+        used = reading.of_labs([budget.lab_id for budget in some], period).grouped("lab_id")
+        found += [Standing(b, period, used.get(b.lab_id, reading.Sums()).core_hours) for b in some]
     return sorted(found, key=lambda one: (-one.percent, one.budget.lab.name))
 
 

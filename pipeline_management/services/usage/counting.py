@@ -1,16 +1,16 @@
-"""The one writer of ``RunUsage`` and ``UsageDay``: what a run has used, and the same added up by day.
+"""The one writer of ``RunUsage``, ``UsageDay`` and ``UsageMonth``: what a run has used, and the same added up.
 
-Each run is counted once, under the UTC day of its end. The two are written in one transaction: a run that is
-counted again first takes back what it had been counted with.
+Each run is counted once, under the UTC day of its end and that day's month. All are written in one transaction:
+a run that is counted again first takes back what it had been counted with.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -18,8 +18,9 @@ from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce
 
 from pipeline_management.choices import RunState
-from pipeline_management.models import Run, RunUsage, UsageDay
+from pipeline_management.models import Run, RunUsage, UsageDay, UsageMonth
 from pipeline_management.services.transactions import atomically
+from pipeline_management.services.usage.periods import month_of
 
 MEASURED = (
     "wait_seconds", "elapsed_seconds", "cpus", "gpus", "nodes", "memory_mb", "walltime_seconds",
@@ -30,7 +31,9 @@ COUNTERS = (
     "runs", "succeeded", "failed", "cancelled", "core_seconds", "gpu_seconds", "wait_seconds",
     "elapsed_seconds", "waited", "measured",
 )  # fmt: skip
-"""The columns of ``UsageDay`` that are added up."""
+"""The columns of ``UsageDay`` and ``UsageMonth`` that are added up."""
+_Table: TypeAlias = type[UsageDay] | type[UsageMonth]
+_PLACE = ("lab_id", "submitter_id", "pipeline_id", "system_id")
 _DIMENSIONS = (
     "run__lab_id", "run__submitter_id", "run__version__pipeline_id", "run__system_id",
 )  # fmt: skip
@@ -39,7 +42,7 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run is counted."""
+    """Where a run is counted: in a day, or in the month whose first day that is."""
 
     day: date
     lab: int | None
@@ -51,6 +54,10 @@ class Place:
     def key(self) -> str:
         parts = (self.lab or "-", self.submitter, self.pipeline or "-", self.system)
         return "/".join((self.day.isoformat(), *map(str, parts)))
+
+    @property
+    def month(self) -> Place:
+        return replace(self, day=self.day.replace(day=1))
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -100,8 +107,14 @@ def _record(found: Mapping[UUID, Mapping[str, Any]]) -> int:
     names = {name for values in found.values() for name in values} | {"day"}
     if written:
         RunUsage.objects.bulk_update(written, sorted(names), batch_size=50)
-    for place in sorted(changes, key=lambda place: place.key):
-        _shift(place, changes[place])
+    months: dict[Place, dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTERS, 0))
+    for place, change in changes.items():
+        for name, value in change.items():
+            months[place.month][name] += value
+    # in one order everywhere: two that wait for each other's rows would both be lost
+    for table, some in ((UsageDay, changes), (UsageMonth, months)):
+        for place in sorted(some, key=lambda place: place.key):
+            _shift(table, place, some[place])
     return len(written)
 
 
@@ -115,17 +128,17 @@ def _add(into: dict[str, int], usage: RunUsage, state: str, sign: int) -> None:
     into["measured"] += sign * (usage.core_seconds is not None)
 
 
-def _shift(place: Place, change: Mapping[str, int]) -> None:
+def _shift(table: _Table, place: Place, change: Mapping[str, int]) -> None:
     """Add to one row, which is made where it is not there yet."""
     if not any(change.values()):
         return
-    rows = UsageDay.objects.filter(key=place.key)
+    rows = table.objects.filter(key=place.key)
     added = {name: F(name) + value for name, value in change.items() if value}
     if rows.update(**added):
         return
     try:
         with transaction.atomic():
-            UsageDay.objects.create(key=place.key, **place.columns, **change)
+            table.objects.create(key=place.key, **place.columns, **change)
     except IntegrityError:  # made by another process just now
         rows.update(**added)
 
@@ -134,38 +147,56 @@ def _shift(place: Place, change: Mapping[str, int]) -> None:
 
 
 def rebuild(days: Iterable[date]) -> int:
-    """Add the days up anew from their runs and mend what differs; how many rows did. Runs that are recorded
-    meanwhile are not lost: whoever comes later waits for the other's rows."""
-    return sum(_rebuilt(day) for day in days)
+    """Add the days up anew from their runs, and their months from the days, and mend what differs; how many rows
+    did. Runs that are recorded meanwhile are not lost: whoever comes later waits for the other's rows."""
+    wrong, months = 0, set()
+    for day in days:
+        wrong += _rebuilt(UsageDay, day)
+        months.add(day.replace(day=1))
+    return wrong + sum(_rebuilt(UsageMonth, month) for month in sorted(months))
 
 
-def _rebuilt(day: date) -> int:
+def _rebuilt(table: _Table, day: date) -> int:
     for _ in range(_TRIES - 1):
         try:
-            return atomically(lambda: _rebuild(day))
-        except IntegrityError:  # a row of that day was made between two of our questions
+            return atomically(lambda: _rebuild(table, day))
+        except IntegrityError:  # a row of that span was made between two of our questions
             continue
-    return atomically(lambda: _rebuild(day))
+    return atomically(lambda: _rebuild(table, day))
 
 
-def _rebuild(day: date) -> int:
+def _rebuild(table: _Table, day: date) -> int:
     kept = {
-        row.key: row for row in UsageDay.objects.select_for_update().filter(day=day).order_by("key")
+        row.key: row for row in table.objects.select_for_update().filter(day=day).order_by("key")
     }
-    right = {place.key: (place, counts) for place, counts in _added_up(day)}
+    added_up = _added_up(day) if table is UsageDay else _month_added_up(day)
+    right = {place.key: (place, counts) for place, counts in added_up}
     wrong = 0
     for key, (place, counts) in right.items():
         row = kept.pop(key, None)
         if row is None:
-            UsageDay.objects.create(key=key, **place.columns, **counts)
+            table.objects.create(key=key, **place.columns, **counts)
         elif any(getattr(row, name) != value for name, value in counts.items()):
-            UsageDay.objects.filter(pk=row.pk).update(**counts)
+            table.objects.filter(pk=row.pk).update(**counts)
         else:
             continue
         wrong += 1
     if kept:
-        UsageDay.objects.filter(pk__in=[row.pk for row in kept.values()]).delete()
+        table.objects.filter(pk__in=[row.pk for row in kept.values()]).delete()
     return wrong + len(kept)
+
+
+def _month_added_up(first: date) -> list[tuple[Place, dict[str, int]]]:
+    month = month_of(first)
+    rows = UsageDay.objects.filter(day__range=(month.first, month.last)).order_by().values(*_PLACE)
+    sums = rows.annotate(**{f"{name}_sum": Sum(name) for name in COUNTERS})
+    return [
+        (
+            Place(first, *(row[name] for name in _PLACE)),
+            {name: int(row[f"{name}_sum"]) for name in COUNTERS},
+        )
+        for row in sums
+    ]
 
 
 def _added_up(day: date) -> list[tuple[Place, dict[str, int]]]:

@@ -48,6 +48,20 @@ class Period:
             at = _next_month(at)
         return found
 
+    def whole_months(self, today: date) -> Period | None:
+        """The calendar months that lie in it; of the month of ``today`` (UTC) what is still to come is not missed."""
+        first = self.first if self.first.day == 1 else _next_month(self.first.replace(day=1))
+        over = _next_month(self.last.replace(day=1))
+        if self.last < min(over - timedelta(days=1), today):
+            over = self.last.replace(day=1)
+        return Period(first, over - timedelta(days=1)) if first < over else None
+
+    def without(self, other: Period) -> list[Period]:
+        """What of it comes before and after ``other``."""
+        before = Period(self.first, other.first - timedelta(days=1))
+        after = Period(other.last + timedelta(days=1), self.last)
+        return [rest for rest in (before, after) if rest.first <= rest.last]
+
 
 def named(name: str, today: date) -> Period:
     """The span of that name, up to ``today`` (UTC) where it is not over. ``ValueError`` for "custom" and for a

@@ -1,6 +1,7 @@
 """Usage added up for people to look at: by person, pipeline, system, month or lab, and over time.
 
-Everything is read from ``UsageDay``: a bounded number of queries, whatever the number of runs.
+Everything is read from ``UsageDay`` and, for the whole months of a period, from ``UsageMonth``: a bounded number
+of queries, whatever the number of runs.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Sum, TextChoices
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Lab
-from accounts.policy import Viewer
-from pipeline_management.models import Pipeline, System, UsageDay
-from pipeline_management.querysets import UsageDayQuerySet
-from pipeline_management.services.usage.counting import COUNTERS
+from accounts.policy import Viewer, scope_of
+from pipeline_management.models import Pipeline, System, UsageDay, UsageMonth
+from pipeline_management.querysets import UsageQuerySet
+from pipeline_management.services.usage.counting import COUNTERS, day_of
 from pipeline_management.services.usage.periods import Period
 
 MOST_ROWS = 500
@@ -120,40 +122,83 @@ _COLUMNS: dict[str, tuple[str, Any, tuple[str, str]]] = {
 _SUMS = {f"{name}_sum": Sum(name) for name in COUNTERS}
 
 
-def of(viewer: Viewer, period: Period, lab: Lab | None = None) -> UsageDayQuerySet:
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted in a period of the usage that somebody may see: ``days`` and ``months`` are of any time."""
+
+    period: Period
+    days: UsageQuerySet
+    months: UsageQuerySet
+
+    def by_day(self) -> UsageQuerySet:
+        """The rows of the period's days."""
+        return _within(self.days, self.period)
+
+    def parts(self) -> list[UsageQuerySet]:
+        """All of it in few rows: those of the whole months, and of the days before and after."""
+        months = self.period.whole_months(day_of(timezone.now()))
+        if months is None:
+            return [self.by_day()]
+        edges = [_within(self.days, edge) for edge in self.period.without(months)]
+        return [_within(self.months, months), *edges]
+
+    def grouped(self, column: str) -> dict[Any, Sums]:
+        """The sums by what stands in a column."""
+        return _grouped(self.parts(), column)
+
+
+def _within(rows: UsageQuerySet, period: Period) -> UsageQuerySet:
+    return rows.filter(day__range=(period.first, period.last)).order_by()
+
+
+def of(viewer: Viewer, period: Period, lab: Lab | None = None) -> Counted:
     """The usage that the person answers for in the period, of one lab only where that is given."""
-    rows = UsageDay.objects.reviewed_by(viewer).filter(day__range=(period.first, period.last))
-    return rows if lab is None else rows.filter(lab=lab)
+    scope = scope_of(viewer)
+    tables = [table.objects.reviewed_by(viewer, scope) for table in (UsageDay, UsageMonth)]
+    days, months = tables if lab is None else [rows.filter(lab=lab) for rows in tables]
+    return Counted(period, days, months)
 
 
-def by(group: str, rows: UsageDayQuerySet) -> list[Row]:
+def seen_by(viewer: Viewer, period: Period) -> Counted:
+    """The usage of the runs that the person sees."""
+    days, months = (table.objects.visible_to(viewer) for table in (UsageDay, UsageMonth))
+    return Counted(period, days, months)
+
+
+def of_labs(labs: Iterable[int], period: Period) -> Counted:
+    """The usage of labs by primary key, whoever may see it."""
+    keys = list(labs)
+    days, months = (table.objects.filter(lab_id__in=keys) for table in (UsageDay, UsageMonth))
+    return Counted(period, days, months)
+
+
+def by(group: str, counted: Counted) -> list[Row]:
     """At most ``MOST_ROWS`` rows, the most core hours first; months in their order."""
     if group == Group.MONTH:
-        months = _by_month(_by_day(rows))
+        months = _by_month(counted)
         return [Row(f"{day:%Y-%m}", f"{day:%Y-%m}", months[day]) for day in sorted(months)][
             :MOST_ROWS
         ]
     column, model, names = _COLUMNS[group]
     # by number, with the names asked for afterwards: joined to every row they cost several times as much
-    found = rows.values(column).annotate(**_SUMS).order_by("-core_seconds_sum", column)[:MOST_ROWS]
-    sums = {row[column]: _sums(row) for row in found}
-    named = model.objects.filter(pk__in=[pk for pk in sums if pk is not None])
+    found = counted.grouped(column)
+    most = sorted(found, key=lambda pk: (-found[pk].core_seconds, pk or 0))[:MOST_ROWS]
+    named = model.objects.filter(pk__in=[pk for pk in most if pk is not None])
     known = {pk: (key, label) for pk, key, label in named.values_list("pk", *names)}
     nothing = ("", _("Job scripts") if group == Group.PIPELINE else _("No lab"))
-    return [Row(*known.get(pk, nothing), sums[pk]) for pk in sums]
+    return [Row(*known.get(pk, nothing), found[pk]) for pk in most]
 
 
-def altogether(rows: UsageDayQuerySet) -> Sums:
-    """The sum of all rows."""
-    return _sums(rows.aggregate(**_SUMS))
+def altogether(counted: Counted) -> Sums:
+    """The sum of all of it."""
+    return added(_sums(rows.aggregate(**_SUMS)) for rows in counted.parts())
 
 
-def course(rows: UsageDayQuerySet, period: Period) -> list[Step]:
+def course(counted: Counted) -> list[Step]:
     """Day by day, or month by month where the period is long; days on which nothing ended are there too."""
-    known = _by_day(rows)
-    if period.by_month:
-        known = _by_month(known)
-    return [Step(day, known.get(day, Sums())) for day in period.steps()]
+    long = counted.period.by_month
+    known = _by_month(counted) if long else _grouped([counted.by_day()], "day")
+    return [Step(day, known.get(day, Sums())) for day in counted.period.steps()]
 
 
 def added(sums: Iterable[Sums]) -> Sums:
@@ -165,15 +210,19 @@ def added(sums: Iterable[Sums]) -> Sums:
     return Sums(**total)
 
 
-def _by_day(rows: UsageDayQuerySet) -> dict[date, Sums]:
-    found = rows.values("day").annotate(**_SUMS).order_by("day")
-    return {row["day"]: _sums(row) for row in found}
+def _grouped(parts: Iterable[UsageQuerySet], column: str) -> dict[Any, Sums]:
+    """The sums by what stands in a column."""
+    found: dict[Any, list[Sums]] = {}
+    for rows in parts:
+        for row in rows.values(column).annotate(**_SUMS):
+            found.setdefault(row[column], []).append(_sums(row))
+    return {value: added(sums) for value, sums in found.items()}
 
 
-def _by_month(days: Mapping[date, Sums]) -> dict[date, Sums]:
+def _by_month(counted: Counted) -> dict[date, Sums]:
     """By the first day of each month. Added up here: a database would format the day of every row."""
     months: dict[date, list[Sums]] = {}
-    for day, sums in days.items():
+    for day, sums in counted.grouped("day").items():
         months.setdefault(day.replace(day=1), []).append(sums)
     return {month: added(parts) for month, parts in months.items()}
 

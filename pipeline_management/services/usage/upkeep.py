@@ -1,4 +1,4 @@
-"""Keep the sums by day right: what is off is added up anew."""
+"""Keep the sums by day and month right: what is off is added up anew."""
 
 from __future__ import annotations
 

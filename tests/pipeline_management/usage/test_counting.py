@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Lab
 from pipeline_management.choices import RunState
-from pipeline_management.models import Run, RunEvent, RunUsage, UsageDay
+from pipeline_management.models import Run, RunEvent, RunUsage, UsageDay, UsageMonth
 from pipeline_management.services.transition import Change, apply
 from pipeline_management.services.usage import counting, pending, upkeep
 from tests import factories
@@ -48,7 +48,10 @@ def ended(
 
 
 def sums(**given: Any) -> dict[str, int]:
-    row = UsageDay.objects.filter(**given).aggregate(**{n: Sum(n) for n in counting.COUNTERS})
+    """What the days come to; the months say the same."""
+    wanted = {n: Sum(n) for n in counting.COUNTERS}
+    row, months = (t.objects.filter(**given).aggregate(**wanted) for t in (UsageDay, UsageMonth))
+    assert row == months
     return {name: value for name, value in row.items() if value}
 
 
@@ -127,6 +130,7 @@ def test_any_order_of_answers_leaves_the_sum_of_the_last(
 ) -> None:
     RunUsage.objects.all().delete()
     UsageDay.objects.all().delete()
+    UsageMonth.objects.all().delete()
     other = factories.make_lab("lab-b")
     runs = [
         ended(site, NOON + timedelta(days=number % 2), (RunState.SUCCEEDED, RunState.FAILED)[number % 2],
@@ -151,6 +155,7 @@ def test_rebuilding_mends_whatever_is_wrong(site: dict[str, Any]) -> None:
     runs = [ended(site) for _ in range(3)] + [ended(site, NOON - timedelta(days=1))]
     counting.record({run.pk: {"core_seconds": 10, "gpu_seconds": 1} for run in runs})
     right = sums()
+    UsageMonth.objects.update(core_seconds=3)
     UsageDay.objects.filter(day=NOON.date()).update(core_seconds=1, runs=99)
     UsageDay.objects.filter(day=NOON.date() - timedelta(days=1)).delete()
     stray = UsageDay.objects.create(
@@ -160,9 +165,16 @@ def test_rebuilding_mends_whatever_is_wrong(site: dict[str, Any]) -> None:
         system=site["account"].system,
         runs=4,
     )
-    assert counting.rebuild([NOON.date(), NOON.date() - timedelta(days=1)]) == 3
+    assert counting.rebuild([NOON.date(), NOON.date() - timedelta(days=1)]) == 4
     assert sums() == right
     assert not UsageDay.objects.filter(pk=stray.pk).exists()
+
+
+def test_two_days_of_two_months_are_counted_in_each(site: dict[str, Any]) -> None:
+    ends = [datetime(2026, 10, 31, 23, 59, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), NOON]
+    counting.record({ended(site, end).pk: {"core_seconds": 10} for end in ends})
+    kept = UsageMonth.objects.order_by("day").values_list("day", "runs", "core_seconds")
+    assert list(kept) == [(date(2026, 10, 1), 1, 10), (date(2026, 11, 1), 2, 20)]
 
 
 def test_the_command_mends_and_finds_runs_of_before(
