@@ -165,7 +165,7 @@ def _enum(values: Any, error: ValidationError) -> str:
 def _pattern(pattern: Any, error: ValidationError) -> str:
     return (
         f"is {shown(error.instance)}; expected text of the form {_short(pattern)}"
-        f"{_described(error.schema)}{_foreign(pattern, error.instance)}"
+        f"{_described(error.schema)}{_foreign(pattern, str(error.instance))}"
     )
 
 

@@ -70,10 +70,17 @@
     document.dispatchEvent(new CustomEvent("centro:take", { detail: { text: text.value } }));
   });
 
-  // The template of the pipeline that is chosen above.
+  // The template of the pipeline that is chosen above; the page has one list of pipelines only.
+  const words = document.getElementById("workbook-of");
+  const button = document.getElementById("workbook-download");
   function follow() {
-    if (chooser && own && chooser.value) own.value = chooser.value;
+    own.value = chooser.value;
+    button.disabled = !chooser.value;
+    words.textContent = chooser.value ? words.dataset.one.replace("%s", () => chooser.value) : words.dataset.none;
   }
-  if (chooser) chooser.addEventListener("change", follow);
-  follow();
+  if (chooser && own && words) {
+    chooser.addEventListener("change", follow);
+    document.addEventListener("centro:take", follow);
+    follow();
+  }
 })();
