@@ -44,13 +44,21 @@ _DOMAIN_STATUS: tuple[tuple[type[DomainError], int, str], ...] = (
 
 
 class BadParameter(Exception):
-    """A query parameter or header is wrong; ``parameter`` is its name as sent."""
+    """A query parameter or header is wrong; ``parameter`` is its name as sent, ``column`` the place in its value,
+    counted from 1, where that is known."""
 
-    def __init__(self, parameter: str, message: str, code: str = "bad_parameter") -> None:
+    def __init__(
+        self,
+        parameter: str,
+        message: str,
+        code: str = "bad_parameter",
+        column: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.parameter = parameter
         self.message = message
         self.code = code
+        self.column = column
 
 
 class LengthRequired(Exception):
@@ -119,7 +127,8 @@ def _domain(error: Exception) -> JsonResponse | None:
                     status, errors or [entry(Problem(code, error.message))], headers=headers
                 )
     if isinstance(error, BadParameter):
-        return single(400, error.code, error.message, parameter=error.parameter)
+        problem = Problem(error.code, error.message, column=error.column)
+        return respond(400, [entry(problem, error.parameter)])
     if isinstance(error, LengthRequired):
         return single(411, "length_required", str(error), parameter="Content-Length")
     if isinstance(error, Throttled):

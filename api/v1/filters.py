@@ -1,4 +1,4 @@
-"""The filters of the run list; the names are those of the page's filter."""
+"""The filters of the run list; the names are those of the page's filter, and ``q`` is the same search."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 
 from accounts.models import Lab
+from accounts.policy import Viewer
+from api.exceptions import BadParameter
 from api.v1.parameters import Parameters
 from pipeline_management.choices import RunSource, RunState
 from pipeline_management.models import PipelineVersion, System
 from pipeline_management.querysets import RunQuerySet
+from pipeline_management.search import SearchError, apply, parse
 
 PARAMETERS = frozenset(
     {
         "state", "pipeline", "version", "system", "lab", "submitter",
-        "source", "created_after", "created_before", "text",
+        "source", "created_after", "created_before", "text", "q",
     }
 )  # fmt: skip
 _BY_NAME: dict[str, tuple[type[Model], str]] = {
@@ -24,8 +27,9 @@ _BY_NAME: dict[str, tuple[type[Model], str]] = {
 }
 
 
-def narrow(runs: RunQuerySet, parameters: Parameters) -> RunQuerySet:
-    """Only the runs that all given filters leave. A name that nothing has gives an empty list.
+def narrow(runs: RunQuerySet, parameters: Parameters, viewer: Viewer) -> RunQuerySet:
+    """Only the runs that all given filters leave. A name that nothing has gives an empty list. ``viewer`` is who
+    "me" and "mine" of a search refer to.
 
     Names are looked up first, each by one small query: joined, they keep MariaDB from the index. Raises
     ``BadParameter`` for a malformed value.
@@ -45,7 +49,23 @@ def narrow(runs: RunQuerySet, parameters: Parameters) -> RunQuerySet:
     if before := parameters.moment("created_before"):
         runs = runs.filter(created_at__lt=before)
     text = parameters.text("text", 200)
-    return runs if text is None else runs.mentioning(text)
+    if text is not None:
+        runs = runs.mentioning(text)
+    return _searched(runs, parameters.whole("q"), viewer)
+
+
+def _searched(runs: RunQuerySet, text: str | None, viewer: Viewer) -> RunQuerySet:
+    if text is None:
+        return runs
+    try:
+        query = parse(text)
+    except SearchError as error:
+        raise BadParameter("q", f"“q”: {error}", column=error.at + 1) from None
+    if not query:
+        # A wish for many runs that is narrowed by nothing would be one for all of them.
+        message = "“q” is empty; expected words, or key:value such as state:failed."
+        raise BadParameter("q", message)
+    return apply(runs, query, viewer)
 
 
 def _of_versions(runs: RunQuerySet, pipeline: str | None, version: str | None) -> RunQuerySet:

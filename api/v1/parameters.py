@@ -39,15 +39,19 @@ class Parameters:
 
     def text(self, name: str, longest: int = 200) -> str | None:
         """A value of 1 to ``longest`` printable characters, or None if not given."""
-        values = self._query.getlist(name)
-        if not values:
+        value = self.whole(name)
+        if value is None:
             return None
-        if len(values) > 1:
-            raise BadParameter(name, f"“{name}” is given {len(values)} times; give it once.")
-        value = values[0]
         if not value or len(value) > longest or not value.isprintable():
             raise BadParameter(name, f"“{name}” must be 1 to {longest} printable characters.")
         return value
+
+    def whole(self, name: str) -> str | None:
+        """A value whatever it holds, or None if not given."""
+        values = self._query.getlist(name)
+        if len(values) > 1:
+            raise BadParameter(name, f"“{name}” is given {len(values)} times; give it once.")
+        return values[0] if values else None
 
     def choice(self, name: str, allowed: Iterable[str]) -> str | None:
         """One of the allowed words, or None."""

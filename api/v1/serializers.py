@@ -60,6 +60,9 @@ class LinksSerializer(ReadOnly):
     events = serializers.URLField()
     tasks = serializers.URLField()
     log = serializers.URLField()
+    labels = serializers.URLField(help_text="PUT or DELETE a name below it.")
+    notes = serializers.URLField(help_text="POST here to write one.")
+    star = serializers.URLField(help_text="PUT or DELETE your star.")
     cancel = serializers.URLField(help_text="POST here to cancel.")
     hold = serializers.URLField(help_text="POST here to keep it from starting.")
     release = serializers.URLField(help_text="POST here to let it start.")
@@ -106,7 +109,7 @@ def run_links(run: Run, request: Any) -> dict[str, str]:
         "page": request.build_absolute_uri(f"/runs/{run.pk}/"),
         "events": address("api-run-events"),
         "tasks": address("api-run-tasks"),
-        "log": address("api-run-log"),
+        **{part: address(f"api-run-{part}") for part in ("log", "labels", "notes", "star")},
         **{verb: address(f"api-run-{verb}") for verb in _VERBS},
     }
 
@@ -145,7 +148,7 @@ class CreatedSerializer(ReadOnly):
 
 
 class RunSerializer(ReadOnly):
-    """A run as lists show it; expects ``for_lists()``, asks the database nothing more."""
+    """A run as messages show it; expects ``for_lists()``, asks the database nothing more."""
 
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -223,7 +226,21 @@ class RunSerializer(ReadOnly):
         return data | {"reason": instance.reason or None, "job_id": instance.job_id or None}
 
 
-class RunDetailSerializer(RunSerializer):
+class ListedRunSerializer(RunSerializer):
+    """A run as lists show it, with what people have added; expects ``labels`` prefetched and ``starred`` in the
+    context, the ids of the runs that have the viewer's star."""
+
+    labels = serializers.SerializerMethodField()
+    starred = serializers.SerializerMethodField(help_text="Whether it has your star.")
+
+    def get_labels(self, run: Run) -> list[str]:
+        return sorted(label.name for label in run.labels.all())
+
+    def get_starred(self, run: Run) -> bool:
+        return run.pk in self.context["starred"]
+
+
+class RunDetailSerializer(ListedRunSerializer):
     """A run with everything; expects ``attempts`` prefetched."""
 
     origin = serializers.SerializerMethodField()
@@ -260,7 +277,7 @@ class RunPageSerializer(ReadOnly):
     """One page of runs; ``next`` is the address of the following page."""
 
     next = serializers.URLField(allow_null=True)
-    results = RunSerializer(many=True)
+    results = ListedRunSerializer(many=True)
 
 
 class DryRunSerializer(ReadOnly):

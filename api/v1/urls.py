@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from api.v1.views import (
+    annotations,
     catalogue,
     control,
     events,
@@ -38,6 +39,19 @@ urlpatterns = [
         "runs/<uuid:run_id>/resubmit/", control.RunResubmitView.as_view(), name="api-run-resubmit"
     ),
     path("runs/<uuid:run_id>/resume/", control.RunResumeView.as_view(), name="api-run-resume"),
+    path("runs/<uuid:run_id>/labels/", annotations.RunLabelsView.as_view(), name="api-run-labels"),
+    path(
+        "runs/<uuid:run_id>/labels/<str:name>/",
+        annotations.RunLabelView.as_view(),
+        name="api-run-label",
+    ),
+    path("runs/<uuid:run_id>/notes/", annotations.RunNotesView.as_view(), name="api-run-notes"),
+    path(
+        "runs/<uuid:run_id>/notes/<int:note_id>/",
+        annotations.RunNoteView.as_view(),
+        name="api-run-note",
+    ),
+    path("runs/<uuid:run_id>/star/", annotations.RunStarView.as_view(), name="api-run-star"),
     path("runs/cancel/", control.RunsCancelView.as_view(), name="api-runs-cancel"),
     path("runs/hold/", control.RunsHoldView.as_view(), name="api-runs-hold"),
     path("runs/release/", control.RunsReleaseView.as_view(), name="api-runs-release"),

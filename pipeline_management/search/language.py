@@ -23,7 +23,14 @@ _KEY = re.compile(r"[A-Za-z_]+(?=:)")
 
 
 class SearchError(ValueError):
-    """A search that cannot be read; its text names the word and says what was expected."""
+    """A search that cannot be read; its text names the word and says what was expected.
+
+    ``at`` is the place of the term that is wrong, in characters from 0.
+    """
+
+    def __init__(self, message: str, at: int = 0) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +84,13 @@ def parse(text: str) -> Query:
     if len(text) > MAX_LENGTH:
         raise SearchError(
             _("The search has %(length)d characters; %(most)d are read at most.")
-            % {"length": len(text), "most": MAX_LENGTH}
+            % {"length": len(text), "most": MAX_LENGTH},
+            MAX_LENGTH,
         )
-    if not all(char.isprintable() or char.isspace() for char in text):
-        raise SearchError(_("The search has a control character; expected words, or key:value."))
+    for place, char in enumerate(text):
+        if not (char.isprintable() or char.isspace()):
+            message = _("The search has a control character; expected words, or key:value.")
+            raise SearchError(message, place)
     terms: list[Term] = []
     at = 0
     while True:
@@ -88,8 +98,12 @@ def parse(text: str) -> Query:
         if at == len(text):
             return Query(tuple(terms))
         if len(terms) == MAX_TERMS:
-            raise SearchError(_("The search has more than %(most)d terms.") % {"most": MAX_TERMS})
-        term, at = _term(text, at)
+            message = _("The search has more than %(most)d terms.") % {"most": MAX_TERMS}
+            raise SearchError(message, at)
+        try:
+            term, at = _term(text, at)
+        except SearchError as error:
+            raise SearchError(str(error), at) from None
         terms.append(term)
 
 

@@ -68,6 +68,11 @@ API = {
     "api-run-events": api(THE_LAB_API, post="401 401 401 401 401 401"),  # with its job's token only
     "api-run-tasks": api(THE_LAB_API),
     "api-run-provenance": api(THE_LAB_API),
+    "api-run-labels": api(THE_LAB_API),
+    "api-run-label": api(put="401 404 403 200 200 200", delete="401 404 403 204 204 204"),
+    "api-run-notes": api(THE_LAB_API, post="401 404 403 201 201 201"),
+    "api-run-note": api(delete="401 404 404 404 404 404"),  # there is no such note
+    "api-run-star": api(put="401 404 204 204 204 204", delete="401 404 204 204 204 204"),
     "api-run-cancel": api(post="401 404 403 202 202 202"),
     "api-run-hold": api(post="401 404 403 202 202 202"),
     "api-run-release": api(post="401 404 403 202 202 202"),

@@ -62,7 +62,7 @@ def test_answers_are_as_described(site: Site, text: str) -> None:
     client = site.client(site.submitter)
     run = f"/api/v1/runs/{site.run.pk}/"
     site.run.attempts.create(number=1, script_sha256="0" * 64)
-    agree(client.get("/api/v1/runs/").json()["results"][0], "Run")
+    agree(client.get("/api/v1/runs/").json()["results"][0], "ListedRun")
     agree(client.get(run).json(), "RunDetail")
     agree(client.get(run).json()["attempts"][0], "Attempt")
     agree(client.get(run).json()["links"], "Links")
@@ -70,6 +70,9 @@ def test_answers_are_as_described(site: Site, text: str) -> None:
     agree(client.get(f"{run}events/").json(), "EventPage")
     agree(client.get(f"{run}events/").json()["results"][0], "Event")
     agree(client.get(f"{run}log/?format=json").json(), "Log")
+    agree(client.put(f"{run}labels/new/").json(), "Labels")
+    agree(client.post(f"{run}notes/", {"text": "x"}, content_type=JSON).json(), "Note")
+    agree(client.get(f"{run}notes/").json(), "NoteList")
     agree(client.get("/api/v1/pipelines/hello/").json(), "Pipeline")
     agree(client.get("/api/v1/pipelines/hello/versions/latest/").json(), "Version")
     agree(client.get("/api/v1/systems/local/").json(), "System")

@@ -87,6 +87,8 @@ def body_of(address: Address, method: str, site: Site) -> tuple[bytes, str]:
         return configuration.encode(), JSON
     if address.name == "api-transfers":
         return b'{"direction": "download", "system": "local", "path": "/no/such/file"}', JSON
+    if address.name == "api-run-notes":
+        return b'{"text": "new"}', JSON
     if address.name == "api-transfer-parts":
         return b'{"numbers": [1]}', JSON
     if address.name == "api-tokens":

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from pipeline_management.choices import Desired, RunState
 from pipeline_management.models import AuditEvent, Run, RunEvent
-from pipeline_management.services import logs
+from pipeline_management.services import logs, marks
 from tests.api.site import JSON, Site
 from tests.factories import make_run, make_version
 
@@ -58,11 +58,13 @@ def test_a_run_shows_all_that_is_promised(site: Site) -> None:
     assert body["last_confirmation"]["source"] == "portal" and body["last_confirmation"]["at"]
     assert body["explanation"]
     verbs = {"cancel", "hold", "release", "resubmit", "resume"}
-    assert set(body["links"]) == {"self", "page", "events", "tasks", "log"} | verbs
+    assert set(body["links"]) == {
+        "self", "page", "events", "tasks", "log", "labels", "notes", "star", *verbs,
+    }  # fmt: skip
     assert set(body) == set(expected) | {
         "attention", "last_confirmation", "explanation", "links", "created_at", "held", "origin",
         "successors", "waiting", "work_directory", "progress", "progress_text", "tasks_total", "tasks_done",
-        "tasks_failed",
+        "tasks_failed", "labels", "starred",
     }  # fmt: skip
 
 
@@ -184,8 +186,8 @@ def test_lists_take_the_same_number_of_queries_however_long(site: Site, path: st
     for number in range(10):
         version = make_version(f"p{number}", system=site.account.system)
         site.make_run(version=version, state=RunState.RUNNING, attention="STALE")
-        make_run(lab=site.lab)
-    assert queries() == few <= 7
+        marks.label_run(make_run(lab=site.lab), site.administrator, add=["x", f"y{number}"])
+    assert queries() == few <= 9
 
 
 def test_events_in_order_and_from_a_number_on(site: Site) -> None:

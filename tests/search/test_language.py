@@ -59,6 +59,23 @@ def test_what_cannot_be_read_is_named_with_what_was_expected(text: str, said: st
     assert said in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("user:me stat:failed", 8),
+        ("  -state:broken rnaseq", 2),
+        ('rnaseq "open', 7),
+        ("ab\x00", 2),
+        ("x" * 501, 500),
+        ("a " * 31, 60),
+    ],
+)
+def test_the_place_of_what_cannot_be_read_is_told(text: str, at: int) -> None:
+    with pytest.raises(SearchError) as error:
+        parse(text)
+    assert error.value.at == at
+
+
 def test_nothing_is_nothing() -> None:
     assert not parse("  \t ")
     assert parse("-").terms == (Term("", "-"),)

@@ -12,7 +12,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from api.v1.parameters import Parameters, refuse_unknown
+from api.v1.serializers import RunDetailSerializer
 from pipeline_management.models import Run
+from pipeline_management.services import marks
 
 
 class ApiView(APIView):
@@ -66,3 +68,8 @@ class ApiView(APIView):
             raise Http404
         found.account.system = found.system
         return found
+
+    def described(self, run: Run) -> dict[str, Any]:
+        """The run (of ``run``) with everything that the API shows of it."""
+        context = {"request": self.request, "starred": marks.starred(self.person, [run.pk])}
+        return dict(RunDetailSerializer(run, context=context).data)

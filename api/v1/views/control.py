@@ -47,8 +47,7 @@ class _WishView(ApiView):
 
     def wanted(self, request: Request, run_id: uuid.UUID) -> Response:
         wishes.request(self.wish, run=self.run(run_id), user=self.person, address=self.address)
-        data = RunDetailSerializer(self.run(run_id), context={"request": request}).data
-        return Response(data, status=202)
+        return Response(self.described(self.run(run_id)), status=202)
 
 
 class RunHoldView(_WishView):
@@ -212,7 +211,8 @@ class RunsWishView(ApiView):
                 f'Give {{"ids": [...]}} with up to {MOST} run ids, or a filter in the address.'
             )
             raise InvalidRequest([Problem("ids", message, "/ids")])
-        runs = filters.narrow(Run.objects.visible_to(self.person), self.query)
+        visible = Run.objects.visible_to(self.person)
+        runs = filters.narrow(visible, self.query, self.person)
         fulfilled = {Wish.CANCEL: Desired.CANCEL, Wish.HOLD: Desired.HOLD}.get(self.wish)
         over = [state for state in RunState if state.is_terminal]
         runs = runs.exclude(state__in=over)

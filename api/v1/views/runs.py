@@ -12,14 +12,14 @@ from rest_framework.response import Response
 from api.v1 import filters, pagination
 from api.v1.serializers import (
     ErrorSerializer,
+    ListedRunSerializer,
     RunDetailSerializer,
     RunPageSerializer,
-    RunSerializer,
 )
 from api.v1.views.base import ApiView
 from pipeline_management.choices import RunSource, RunState
 from pipeline_management.models import Run
-from pipeline_management.services import cancellation
+from pipeline_management.services import cancellation, marks
 
 MISSING = {404: OpenApiResponse(ErrorSerializer, "Unknown, or not yours to see.")}
 
@@ -54,6 +54,11 @@ class RunListView(ApiView):
             OpenApiParameter("created_after", OpenApiTypes.DATETIME, description="Inclusive."),
             OpenApiParameter("created_before", OpenApiTypes.DATETIME, description="Exclusive."),
             _text("text", "Part of the name or reason; a whole job id or run id."),
+            _text(
+                "q",
+                "A search as in the box above the list of runs: words and `key:value`, such as "
+                "`rnaseq state:failed after:7d -label:test`; 1 to 500 characters.",
+            ),
             _text("cursor", "From the `next` address of the page before."),
             OpenApiParameter(
                 "page_size", OpenApiTypes.INT, description="1 to 500, 50 if not given."
@@ -63,8 +68,11 @@ class RunListView(ApiView):
     )
     def get(self, request: Request) -> Response:
         visible = Run.objects.visible_to(self.person)
-        rows, following = pagination.page_of(filters.narrow(visible, self.query), request)
-        results = RunSerializer(rows, many=True, context={"request": request}).data
+        chosen = filters.narrow(visible, self.query, self.person)
+        rows, following = pagination.page_of(chosen, request)
+        starred = marks.starred(self.person, [run.pk for run in rows])
+        context = {"request": request, "starred": starred}
+        results = ListedRunSerializer(rows, many=True, context=context).data
         return Response({"next": following, "results": results})
 
 
@@ -77,7 +85,7 @@ class RunView(ApiView):
         responses={200: RunDetailSerializer, **MISSING},
     )
     def get(self, request: Request, run_id: uuid.UUID) -> Response:
-        return Response(RunDetailSerializer(self.run(run_id), context={"request": request}).data)
+        return Response(self.described(self.run(run_id)))
 
 
 class RunCancelView(ApiView):
@@ -101,5 +109,4 @@ class RunCancelView(ApiView):
         run = self.run(run_id)
         was_over = RunState(run.state).is_terminal
         cancellation.request_cancel(run=run, user=self.person, address=self.address)
-        data = RunDetailSerializer(self.run(run_id), context={"request": request}).data
-        return Response(data, status=200 if was_over else 202)
+        return Response(self.described(self.run(run_id)), status=200 if was_over else 202)
