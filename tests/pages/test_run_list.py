@@ -266,3 +266,24 @@ def test_a_state_that_nothing_has_confirmed_looks_stale(site: Site) -> None:
     site.account.polled_at = timezone.now()
     site.account.save()
     assert 'class="is-stale"' not in site.client("viewer").get("/runs/").content.decode()
+
+
+def test_links_of_the_list_say_what_they_are_for_and_keep_the_rest(site: Site) -> None:
+    for _ in range(26):
+        site.run(state=RunState.FAILED, cause="QUOTA")
+    client = site.client("submitter")
+    text = client.get("/runs/?q=state:failed&page=2&size=25").content.decode()
+    kept = "q=state%3Afailed&amp;size=25"
+    for link in (
+        f"{kept}&amp;submitter=me",
+        f"{kept}&amp;group=cause",
+        "q=state%3Afailed&amp;page=1&amp;size=25",
+        f"{kept}&amp;sort=name",
+        "q=state%3Afailed&amp;size=100",
+    ):
+        assert f'?{link}"' in text
+    for chosen in ("csv", "xlsx", "json"):
+        assert f'?q=state%3Afailed&amp;format={chosen}"' in text
+    grouped = client.get("/runs/?q=state:failed&group=cause").content.decode()
+    assert 'href="/runs/?q=state%3Afailed+cause%3AQUOTA"' in grouped
+    assert "page=2" in client.get("/runs/?size=25").content.decode()
