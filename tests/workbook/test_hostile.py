@@ -22,7 +22,7 @@ def verdict(data: bytes) -> str:
     except package.Refused as error:
         assert str(error).endswith(".")
         return error.code
-    except Exception:
+    except Exception:  # as child/main.py: openpyxl raises any kind for a damaged file
         return "workbook_broken"
     return "read"
 
