@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    import pytest_django
+
     from tests.lab.lab import Lab
     from tests.stack import LiveStack
 
@@ -173,6 +175,37 @@ def django_db_modify_db_settings(
     database: dict[str, Any] = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
         database.setdefault("TEST", {})["NAME"] = str(STATE / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None,
+    django_db_blocker: pytest_django.DjangoDbBlocker,
+    django_db_modify_db_settings: None,
+) -> Iterator[None]:
+    """Django's test database: on the lab's MariaDB a copy of what the migrations make."""
+    from django.conf import settings
+    from django.db import connection
+    from django.test.utils import setup_databases, teardown_databases
+
+    if connection.vendor == "mysql":
+        from tests import migrated
+        from tests.lab.lab import Lab
+
+        settings_of_it: dict[str, Any] = settings.DATABASES["default"]
+        usual = settings_of_it["NAME"]
+        name = settings_of_it["TEST"]["NAME"] or f"test_{usual}"
+        migrated.create(Lab.at(lab_folder()), name)
+        settings_of_it["NAME"] = connection.settings_dict["NAME"] = name
+        yield
+        with django_db_blocker.unblock():
+            connection.creation.destroy_test_db(usual, verbosity=0)
+        return
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture(autouse=True)

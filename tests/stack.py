@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import migrated
 from tests.lab.lab import Lab
 from tests.lab.layout import free_ports
 from tests.lab.sitefile import PASSWORDS
@@ -116,7 +117,7 @@ class LiveStack:
 
     def set_up(self) -> None:
         """Database, static files, administrator and the lab's site, as start.sh does it."""
-        self.lab.mariadb.sql(f"CREATE DATABASE {self.database} CHARACTER SET utf8mb4")
+        migrated.create(self.lab, self.database)
         self.lab.valkey.ask("FLUSHDB", self.redis_number)
         self.manage("prepare")
         # as start.sh does: read the configuration once, and let every process end with its parent
