@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -41,10 +44,35 @@ class Scope:
 _NOTHING: frozenset[int] = frozenset()
 
 
+_remembered: ContextVar[dict[tuple[int, bool], Scope] | None] = ContextVar("scopes", default=None)
+
+
+@contextmanager
+def scopes_remembered() -> Iterator[None]:
+    """Ask for a person's memberships once, while one answer is made that changes nothing."""
+    token = _remembered.set({})
+    try:
+        yield
+    finally:
+        _remembered.reset(token)
+
+
 def scope_of(user: Viewer) -> Scope:
-    """The person's scope, read now: a removed membership takes effect at the next request. One query."""
+    """The person's scope, read now or since ``scopes_remembered`` began: a removed membership takes effect at
+    the next request. At most one query."""
     if not isinstance(user, User) or not user.is_active:
         return Scope(None, False, _NOTHING, _NOTHING, _NOTHING, _NOTHING)
+    known = _remembered.get()
+    key = user.pk, is_administrator(user)
+    if known is not None and key in known:
+        return known[key]
+    scope = _scope(user)
+    if known is not None:
+        known[key] = scope
+    return scope
+
+
+def _scope(user: User) -> Scope:
     sees: set[int] = set()
     own: set[int] = set()
     submits: set[int] = set()

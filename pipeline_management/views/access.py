@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from accounts.policy import scopes_remembered
 from pipeline_management.models import Run
 
 View = Callable[..., HttpResponseBase]
@@ -37,6 +38,9 @@ def page(*methods: str) -> Callable[[View], View]:
         @require_http_methods(methods or ("GET", "HEAD"))
         @never_cache
         def checked(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.user.is_authenticated and request.method in ("GET", "HEAD"):
+                with scopes_remembered():
+                    return view(request, *args, **kwargs)
             if request.user.is_authenticated:
                 return view(request, *args, **kwargs)
             if request.htmx:
