@@ -126,7 +126,19 @@ def _addresses() -> list[str]:
     made += [f"/runs/?q={quote(text)}" for text in SEARCHES]
     parts = ("", "tasks/", "events/", "configuration/", "usage/")
     made += [f"/runs/{run}/{part}" for part in parts]
-    return [*made, "/", "/usage/", "/runs/suggestions/?q=user:us", "/api/v1/runs/?state=failed"]
+    made += [f"/usage/?period={period}" for period in ("month", "last-month", "quarter", "year")]
+    made += [
+        f"/usage/?period=custom&first=2024-02-10&last=2026-11-05&group={group}"
+        for group in ("pipeline", "month")
+    ]
+    return [
+        *made,
+        "/",
+        "/pipelines/",
+        "/systems/",
+        "/runs/suggestions/?q=user:us",
+        "/api/v1/runs/?state=failed",
+    ]
 
 
 def _page(number: str, name: str, client: Any, address: str, rounds: int) -> Figure:
@@ -140,10 +152,11 @@ def _page(number: str, name: str, client: Any, address: str, rounds: int) -> Fig
         return answer
 
     ask()
-    with CaptureQueriesContext(connection) as queries:
+    with CaptureQueriesContext(connection) as capture:
         ask()
+    queries = list(capture.captured_queries)  # the log is emptied by the next request
     times = sorted(_timed(ask) for _ in range(rounds))
-    slowest = max(queries.captured_queries, key=lambda query: float(query["time"]), default=None)
+    slowest = max(queries, key=lambda query: float(query["time"]), default=None)
     p95 = times[min(len(times) - 1, round(0.95 * (len(times) - 1)))]
     if p95 > P95_MS and slowest is not None:
         say(f"{name}: {slowest['time']} s: {slowest['sql'][:1500]}")
@@ -164,13 +177,16 @@ def _export(client: Any, kind: str) -> Figure:
     begun = time.perf_counter()
     answer = client.get(f"/runs/export/?format={kind}&q=before:2026-12+lab:lab-1")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    first = size = 0.0
+    first, size, pieces = 0.0, 0, 0
     for piece in answer.streaming_content:
         first = first or time.perf_counter() - begun
         size += len(piece)
+        pieces += 1
     seconds = time.perf_counter() - begun
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     facts: dict[str, float | str] = {"first_ms": first * 1000, "seconds": seconds, "mb": size / 1e6}
+    if kind == "csv":
+        facts["rows"] = pieces - 1  # but for the line with the names
     return Figure(
         "H90", f"export-{kind}", "ms", [], bounds=[Bound("grown_mib", grown, 64)], facts=facts
     )

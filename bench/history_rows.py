@@ -34,7 +34,10 @@ def make(database: str, runs: int, events: int) -> float:
     places = _people_and_pipelines()
     _runs(runs, places)
     _others(runs, events)
-    _execute("ANALYZE TABLE pipeline_management_run, pipeline_management_runword, pipeline_management_runlabel")
+    _used(runs)
+    _execute(
+        "ANALYZE TABLE pipeline_management_run, pipeline_management_runword, pipeline_management_runlabel"
+    )
     return time.monotonic() - begun
 
 
@@ -61,7 +64,11 @@ def _create(database: str) -> None:
 
     url = urlsplit(os.environ["CENTRO_LAB_DATABASE_URL"])
     connection = MySQLdb.connect(
-        host=url.hostname, port=url.port, user=url.username, password=url.password, charset="utf8mb4"
+        host=url.hostname,
+        port=url.port,
+        user=url.username,
+        password=url.password,
+        charset="utf8mb4",
     )
     connection.cursor().execute(f"CREATE DATABASE `{database}` CHARACTER SET utf8mb4")
     connection.close()
@@ -83,9 +90,16 @@ def _people_and_pipelines() -> dict[str, Any]:
     systems = [make_system(f"system{n}") for n in range(1, SYSTEMS + 1)]
     accounts = [make_account(system) for system in systems]
     versions = [
-        make_version(f"pipe{n // 2}", f"{n % 2 + 1}.0", system=systems[0]) for n in range(2, PIPELINES + 2)
+        make_version(f"pipe{n // 2}", f"{n % 2 + 1}.0", system=systems[0])
+        for n in range(2, PIPELINES + 2)
     ]
-    return {"users": users, "labs": labs, "systems": systems, "accounts": accounts, "versions": versions}
+    return {
+        "users": users,
+        "labs": labs,
+        "systems": systems,
+        "accounts": accounts,
+        "versions": versions,
+    }
 
 
 def _execute(sql: str) -> None:
@@ -146,7 +160,9 @@ def _others(runs: int, events: int) -> None:
     )
     word = "pipeline_management_runword (run_id, source, word) SELECT {id}, '{source}', {word} FROM ({{n}}) s {where}"
     words = [
-        word.format(id=ID, source="n", word="ELT(1 + n MOD 4, 'trio', 'panel', 'exome', 'genome')", where=""),
+        word.format(
+            id=ID, source="n", word="ELT(1 + n MOD 4, 'trio', 'panel', 'exome', 'genome')", where=""
+        ),
         word.format(id=ID, source="n", word="CONCAT('na', n)", where=""),
         word.format(id=ID, source="i", word="CONCAT('na', n)", where=""),
         word.format(id=ID, source="i", word="'giab'", where=""),
@@ -173,3 +189,43 @@ def _others(runs: int, events: int) -> None:
             numbers = f"SELECT CAST(seq AS SIGNED) AS n FROM seq_{first}_to_{min(first + CHUNK, runs) - 1}"
             _execute(f"INSERT INTO {statement.format(n=numbers)}")
         say(statement.split(" ", 1)[0])
+
+
+def _used(runs: int) -> None:
+    """What the ended runs have used, and the same added up by day and month, as if it had been counted."""
+    for first in range(0, runs, CHUNK):
+        _execute(
+            "INSERT INTO pipeline_management_runusage (run_id, wait_seconds, elapsed_seconds, cpus, gpus, nodes,"
+            " memory_mb, walltime_seconds, cpu_seconds, max_memory_mb, core_seconds, gpu_seconds, jobs, source,"
+            " collected_at, day, tries)"
+            " SELECT r.id, 30 + n MOD 3600, 7200, 8, 0, 1, 16384, 14400, 50000 + n MOD 7000, 9000, 57600,"
+            f" IF(n MOD 10, 0, 7200), 1, 'sacct', {NOW}, DATE(r.finished_at), 1 FROM pipeline_management_run r"
+            f" JOIN (SELECT CAST(seq AS SIGNED) AS n FROM seq_{first}_to_{min(first + CHUNK, runs) - 1}) s"
+            f" ON r.id = {ID}"
+            " WHERE r.finished_at IS NOT NULL"
+        )
+    counters = (
+        "core_seconds", "gpu_seconds", "wait_seconds", "elapsed_seconds",
+    )  # fmt: skip
+    sums = ", ".join(f"SUM(u.{name})" for name in counters)
+    place = "lab_id, submitter_id, pipeline_id, system_id"
+    columns = f"day, {place}, runs, succeeded, failed, cancelled, {', '.join(counters)}"
+    _execute(
+        f"INSERT INTO pipeline_management_usageday (`key`, {columns}, waited, measured) SELECT "  # noqa: S608  names of our own
+        "CONCAT_WS('/', u.day, r.lab_id, r.submitter_id, v.pipeline_id, r.system_id), u.day, r.lab_id, r.submitter_id,"
+        " v.pipeline_id, r.system_id, COUNT(*), SUM(r.state = 'succeeded'), SUM(r.state = 'failed'),"
+        f" SUM(r.state = 'cancelled'), {sums}, COUNT(*), COUNT(*) FROM pipeline_management_runusage u"
+        " JOIN pipeline_management_run r ON r.id = u.run_id"
+        " JOIN pipeline_management_pipelineversion v ON v.id = r.version_id"
+        " GROUP BY u.day, r.lab_id, r.submitter_id, v.pipeline_id, r.system_id"
+    )
+    added = ", ".join(
+        f"SUM({name})" for name in ("runs", "succeeded", "failed", "cancelled", *counters)
+    )
+    month = "DATE_FORMAT(day, '%Y-%m-01')"
+    _execute(
+        f"INSERT INTO pipeline_management_usagemonth (`key`, {columns}, waited, measured) SELECT "  # noqa: S608  names of our own
+        f"CONCAT_WS('/', {month}, {place}), {month}, {place}, {added}, SUM(waited), SUM(measured)"
+        f" FROM pipeline_management_usageday GROUP BY {month}, {place}"
+    )
+    say("usage")
