@@ -189,13 +189,13 @@ def django_db_setup(
     from django.test.utils import setup_databases, teardown_databases
 
     if connection.vendor == "mysql":
-        from tests import migrated
+        from tests import prepared
         from tests.lab.lab import Lab
 
         settings_of_it: dict[str, Any] = settings.DATABASES["default"]
         usual = settings_of_it["NAME"]
         name = settings_of_it["TEST"]["NAME"] or f"test_{usual}"
-        migrated.create(Lab.at(lab_folder()), name)
+        prepared.create(Lab.at(lab_folder()), name)
         settings_of_it["NAME"] = connection.settings_dict["NAME"] = name
         yield
         with django_db_blocker.unblock():

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import migrated
+from tests import prepared
 from tests.lab.lab import Lab
 from tests.lab.layout import free_ports
 from tests.lab.sitefile import PASSWORDS
@@ -117,9 +117,11 @@ class LiveStack:
 
     def set_up(self) -> None:
         """Database, static files, administrator and the lab's site, as start.sh does it."""
-        migrated.create(self.lab, self.database)
+        prepared.create(self.lab, self.database)
+        prepared.copy_static(self.lab, self.var)
         self.lab.valkey.ask("FLUSHDB", self.redis_number)
         self.manage("prepare")
+        prepared.keep_static(self.lab, self.var)
         # as start.sh does: read the configuration once, and let every process end with its parent
         said = subprocess.run(
             [sys.executable, "-m", "centro.config", "shell"],

@@ -1,23 +1,28 @@
-"""Databases with Centro's tables, copied from one that was migrated once.
+"""What each portal of the tests needs before it starts, made once and then copied.
 
-The migrations take twelve seconds of processor time, and every portal that tests start has a database
-of its own. The first to need one migrates it and keeps a dump in the lab's folder; whoever comes
-later, in this process or in another one, reads the dump.
+The migrations take twelve seconds of processor time, static files fifteen, and every portal that tests
+start has a database and a state folder of its own. The first to need them makes them and keeps a copy
+in the lab's folder; whoever comes later, in this process or in another one, takes that.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.lab.lab import Lab
 
 ROOT = Path(__file__).resolve().parents[1]
+STATIC = "collected"
+STAMP = "static.stamp"
 
 
 def create(lab: Lab, name: str) -> None:
@@ -32,13 +37,42 @@ def create(lab: Lab, name: str) -> None:
     )
 
 
-def _dump(lab: Lab) -> str:
-    """SQL that makes the tables, from the folder of the first lab of this run."""
+def copy_static(lab: Lab, var: Path) -> None:
+    """Static files for a portal's state folder, if any are kept; `prepare` finds out if they are old."""
+    kept = _folder(lab) / STATIC
+    with _alone(lab):
+        if kept.exists():
+            shutil.copytree(kept, var, copy_function=os.link, dirs_exist_ok=True)
+
+
+def keep_static(lab: Lab, var: Path) -> None:
+    """Keep what `prepare` has collected in a portal's state folder, unless that is kept already."""
+    kept = _folder(lab) / STATIC
+    with _alone(lab):
+        if (kept / STAMP).exists() and (kept / STAMP).read_bytes() == (var / STAMP).read_bytes():
+            return
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(var / "static", kept / "static", copy_function=os.link)
+        shutil.copy(var / STAMP, kept)
+
+
+def _folder(lab: Lab) -> Path:
+    """Of the first lab of this run."""
     folders = os.environ.get("CENTRO_LAB_DIRS", "").split()
-    folder = Path(folders[0]) if folders else lab.layout.root
-    kept = folder / f"migrated-{_digest()}.sql"
-    with (folder / "migrated.lock").open("w") as lock:
+    return Path(folders[0]) if folders else lab.layout.root
+
+
+@contextlib.contextmanager
+def _alone(lab: Lab) -> Iterator[None]:
+    with (_folder(lab) / "prepared.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _dump(lab: Lab) -> str:
+    """SQL that makes the tables."""
+    kept = _folder(lab) / f"migrated-{_digest()}.sql"
+    with _alone(lab):
         if not kept.exists():
             made = kept.with_suffix(".new")
             made.write_text(_migrated(lab), encoding="utf-8")
