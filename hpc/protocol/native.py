@@ -16,6 +16,7 @@ from datetime import timedelta
 from hpc.commands import Command, CommandResult
 from hpc.errors import FileForbidden, FileMissing, IsADirectory, NotSupported
 from hpc.jobs import JobSpec
+from hpc.protocol import native_pbs
 from hpc.protocol.native_dialects import DEFAULT_OUTPUT, details_of
 from hpc.protocol.scripts import program
 from hpc.protocol.submission import Answer
@@ -24,7 +25,7 @@ from hpc.schedulers.slurm_parse import format_duration
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _RESERVED = re.compile(r"(SBATCH|SLURM|SQUEUE|CENTRO)_.*")
-_DEPENDENCY = re.compile(r"[0-9]+(_[0-9]+)?")
+_DEPENDENCY = re.compile(r"[0-9]+(_[0-9]+|(\[[0-9]*\])?(\.[A-Za-z0-9_.-]+)?)")
 MAX_ENVIRONMENT = 256 * 1024
 """Bytes of all variables together; a single one may have half of it, which is what Linux allows."""
 
@@ -37,8 +38,7 @@ class NativeJob:
     working directory; ``file`` is a name in it. With ``content`` the directory is made and the file
     written first, else the file must be there. ``environment`` is added to the job's. What else is given
     replaces directives of the script; ``stdout`` and ``stderr`` are relative to the directory and may hold
-    %j. ``after`` is the id of a job that must end well first. ``title`` names the job where the scheduler
-    reads no directives.
+    %j (left out on PBS, which lacks it). ``after`` is the id of a job that must end well first.
     """
 
     tag: str
@@ -153,6 +153,8 @@ def _submit_words(scheduler: Scheduler, job: NativeJob, nonce: str) -> tuple[str
     given = tuple(f"{name}={value}" for name, value in job.environment.items())
     if scheduler.name == "slurm":
         command: Sequence[str] = _sbatch(scheduler, job, workdir, script)
+    elif scheduler.name == "pbs":
+        return native_pbs.qsub(scheduler, job, nonce)
     else:
         if job.after is not None:
             raise NotSupported(f"the {scheduler.name} scheduler knows no dependencies between jobs")
@@ -232,12 +234,14 @@ def _accepted(
     job_id, _, submitted = sections["ID"][0].partition(" ")
     if not re.fullmatch(scheduler.job_id_pattern, job_id) or not submitted.isdecimal():
         return NativeAnswer(Answer.UNKNOWN, text=f"unreadable answer {sections['ID'][0][:80]!r}")
+    job_id = job_id.partition(".")[0]  # PBS adds the name of its server
+    dialect = details_of(scheduler)
     directory = _text(sections.get("AT", ("", b""))[1])
-    known = details_of(scheduler).read(
+    known = dialect.read(
         _text(sections.get("DETAILS", ("", b""))[1]), job_id, directory, user
     )
     stdout, stderr = (
-        posixpath.join(directory, given.replace("%j", job_id)) if given else told
+        posixpath.join(directory, dialect.output(given, job_id)) if given else told
         for given, told in ((job.stdout, known.stdout), (job.stderr, known.stderr))
     )
     paths = NativePaths(

@@ -3,7 +3,8 @@
 # Arguments: NONCE VERB TAG DIRECTORY FILE, and for the verbs "content" and "file" PATIENCE SIZE
 # REJECTED_PATTERN and the words of the submit command; for "find" SINCE (epoch). DIRECTORY is absolute or relative to
 # the home. With "content" the directory is made and FILE written from SIZE bytes of standard input, which
-# the line NONCE follows; with "file" it must be there. The words /NONCE.W and /NONCE.S stand for the directory and the script.
+# the line NONCE follows; with "file" it must be there. The words /NONCE.W and /NONCE.S stand for the directory and the script,
+# what begins with /NONCE.W for a path in it, and /NONCE.P with what follows for a longer PATH.
 # Output: sections that begin with a line "NONCE NAME ARGUMENTS", the last one "NONCE END".
 # Needs the functions of the scheduler: centro_tagged, centro_details.
 nonce=$1 verb=$2 tag=$3 directory=$4 file=$5
@@ -63,7 +64,11 @@ submit() { # PATIENCE SIZE REJECTED WORD…
   fi
   for word; do
     shift
-    case $word in "/$nonce.W") word=$PWD;; "/$nonce.S") word=$PWD/$file;; esac
+    case $word in
+      "/$nonce.S") word=$PWD/$file;;
+      "/$nonce.W"*) word=$PWD${word#"/$nonce.W"};;
+      "/$nonce.P"*) word=PATH=$PATH:${word#"/$nonce.P"};;
+    esac
     set -- "$@" "$word"
   done
   now=$(date +%s)

@@ -8,35 +8,19 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from hpc.errors import NotSupported
+from hpc.protocol import native_pbs
+from hpc.protocol.native_details import Details, Dialect
 from hpc.schedulers.base import Scheduler
 
 DEFAULT_OUTPUT = "slurm-%j.out"
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
-    """What the scheduler says of one job: its name and its output files, absolute paths."""
-
-    name: str = ""
-    stdout: str = ""
-    stderr: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """``read`` gets the text of ``centro_details``, the job id, the working directory and the user."""
-
-    functions: str
-    read: Callable[[str, str, str, str], Details]
-
-
 def details_of(scheduler: Scheduler) -> Dialect:
     """The dialect of a scheduler family. Raises ``NotSupported``."""
+    if scheduler.name == "pbs":
+        return native_pbs.dialect_of(scheduler)
     if scheduler.name not in DETAILS:
         raise NotSupported(f"the {scheduler.name} scheduler does not take job scripts as they are")
     return DETAILS[scheduler.name]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import ClassVar, TypeVar
 
 from hpc.commands import Command, CommandResult
@@ -18,6 +17,7 @@ from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns,
 from hpc.schedulers.base import Scheduler, SchedulerConfig, checked_ids
 from hpc.schedulers.pbs_parse import (
     default_queue,
+    format_clock,
     parse_jobs,
     parse_nodes,
     parse_queues,
@@ -107,7 +107,7 @@ class PbsScheduler(Scheduler):
         if spec.account:
             argv += ["-A", _word("account", spec.account)]
         if spec.walltime is not None:
-            argv += ["-l", f"walltime={_clock(spec.walltime)}"]
+            argv += ["-l", f"walltime={format_clock(spec.walltime)}"]
         native = dict(spec.native)
         argv += _native(native)
         argv += self._resources(spec, native)
@@ -278,10 +278,3 @@ def _word(field: str, value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,200}", value):
         raise ValueError(f"{field} is {value!r}, expected letters, digits or _.@+-")
     return value
-
-
-def _clock(duration: timedelta) -> str:
-    seconds = int(duration.total_seconds())
-    if seconds <= 0:
-        raise ValueError(f"walltime is {duration}, expected more than zero")
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -139,6 +139,40 @@ def _duration(text: str) -> timedelta | None:
     return timedelta(seconds=seconds)
 
 
+def format_clock(duration: timedelta) -> str:
+    """A duration for qsub, "HH:MM:SS". Raises ``ValueError`` for none."""
+    seconds = int(duration.total_seconds())
+    if seconds <= 0:
+        raise ValueError(f"walltime is {duration}, expected more than zero")
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def output_paths(
+    *, full_id: str, name: str, out: str, err: str, join: str, keep: str, home: str, dialect: str
+) -> tuple[str, str]:
+    """Where a job's output and errors go, as absolute paths, from its attributes as printed (qsub(1B)).
+
+    A path that ends with "/" is a directory. What ``-k`` keeps on the execution host lies in the home directory, but
+    with its letter d (direct) where ``-o`` and ``-e`` say. ``-j`` joins both into the first it names.
+    """
+    number = full_id.partition(".")[0]
+    digits, bracket, index = number.rstrip("]").partition("[")
+    part = f".{index or '^array_index^'}" if bracket else ""
+    kept_at_home = "" if "d" in keep or keep == "n" else keep
+    found = []
+    for path, letter, ending in ((out, "o", ".OU"), (err, "e", ".ER")):
+        default = f"{name}.{letter}{digits}{part}"
+        if letter in kept_at_home:
+            found.append(f"{home}/{default}")
+        elif path.endswith("/"):
+            found.append(path + (default if dialect == "torque" else full_id + ending))
+        else:
+            found.append(path)
+    if join[:2] == "oe":
+        return found[0], found[0]
+    return (found[1], found[1]) if join[:2] == "eo" else (found[0], found[1])
+
+
 def _number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else None
 

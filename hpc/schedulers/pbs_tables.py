@@ -171,13 +171,17 @@ centro_cancel() {
   printf '%s\n' "$_centro_out" >&2
   return 1
 }
+centro_past() { PAST centro_select -x; }
+centro_show() { # AWK WORD...: what the program makes of these jobs, its answer complete
+  _centro_awk=$1; shift
+  _centro_out=$(TZ=UTC LC_ALL=C timeout 60 "${centro_bin}qstat" DETAILS "$@" </dev/null 2>&1); _centro_code=$?
+  case $_centro_code in 0|35|153) ;; *) printf '%s\n' "$_centro_out" >&2; return 1 ;; esac
+  printf '%s\n' "$_centro_out" | awk -v split_by='SPLIT' "$_centro_awk"
+}
 centro_live() {
   _centro_ids=$(centro_select) || return 1
-  [ -n "$_centro_ids" ] || return 0
-  _centro_out=$(TZ=UTC LC_ALL=C timeout 60 "${centro_bin}qstat" DETAILS $_centro_ids </dev/null 2>&1); _centro_code=$?
-  case $_centro_code in 0|35|153) ;; *) printf '%s\n' "$_centro_out" >&2; return 1 ;; esac
-  printf '%s\n' "$_centro_out" | awk -v split_by='SPLIT' '
-LIVE'
+  [ -z "$_centro_ids" ] || centro_show '
+LIVE' $_centro_ids
 }
 centro_end() {
   _centro_out=$(LC_ALL=C timeout 60 "${centro_bin}qdel" "$@" </dev/null 2>&1) && return 0
@@ -207,8 +211,7 @@ function put() {
 """awk: a line for each job that has not started. PBS tells an estimate where its ``est_start_time_freq`` or
 the strict order of its jobs makes it know one (pbs_job_attributes(7B))."""
 
-LIVE = (
-    r"""
+VARIABLE = r"""
 function variable(name,  text) { # a comma within a value has a backslash before it
   text = "," v["Variable_List"]
   if (!match(text, "," name "=([^,\\\\]|\\\\.)*")) return ""
@@ -216,6 +219,12 @@ function variable(name,  text) { # a comma within a value has a backslash before
   gsub(/\\/, "", text)
   return text
 }
+"""
+"""awk: one variable of the environment that a job was submitted with, in programs that end with ``FIELDS``."""
+
+LIVE = (
+    VARIABLE
+    + r"""
 function put() {
   if (id == "" || v["job_state"] ~ /^[CFX]/) return
   sub(/\..*/, "", id)

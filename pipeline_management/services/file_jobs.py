@@ -24,8 +24,9 @@ _TAR: dict[ArchiveKind, str] = {"tar": "-x", "tgz": "-xz", "gz": "-xz", "bz2": "
 
 _FRAME = """#!/bin/sh
 # {title}
-if [ -z "${{SLURM_JOB_ID:-}}" ]; then exec 2> "job-${{CENTRO_JOB_ID:-0}}.err"; fi
-printf 'Trace id: %s\\n' "${{PWD##*/}}"
+if [ -z "${{SLURM_JOB_ID:-}}${{PBS_JOBID:-}}" ]; then exec 2> "job-${{CENTRO_JOB_ID:-0}}.err"; fi
+place=${{PBS_O_WORKDIR:-$PWD}}
+printf 'Trace id: %s\\n' "${{place##*/}}"
 printf 'Started {operation} at %s\\n' "$(date '+%Y-%m-%dT%H:%M:%S')"
 cd "${{HOME:?}}" || exit 1
 {command}

@@ -14,6 +14,7 @@ import json
 import os
 import pwd
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -80,6 +81,17 @@ def clock(seconds: float) -> str:
 # --- qsub -----------------------------------------------------------------------------------------
 
 
+def directives(script: str) -> list[str]:
+    """The words of the #PBS lines, up to the first command."""
+    found: list[str] = []
+    for line in script.splitlines():
+        if line.startswith("#PBS"):
+            found += shlex.split(line[4:])
+        elif line.strip() and not line.startswith("#"):
+            break
+    return found
+
+
 def words(arguments: list[str]) -> tuple[dict[str, str], dict[str, str], list[str]]:
     """Options, resources and files of a qsub command line."""
     given: dict[str, str] = {}
@@ -90,8 +102,10 @@ def words(arguments: list[str]) -> tuple[dict[str, str], dict[str, str], list[st
         if word == "-l":
             key, _, rest = arguments.pop(0).partition("=")
             resources[key] = rest
-        elif re.fullmatch("-[NrSjoeqAPpJ]", word):
+        elif re.fullmatch("-[NrSjoeqAPpJkWv]", word):
             given[word] = arguments.pop(0)
+        elif word == "-V":
+            given[word] = ""
         elif word.startswith("-"):
             refuse("qsub-err-option")
         else:
@@ -100,7 +114,10 @@ def words(arguments: list[str]) -> tuple[dict[str, str], dict[str, str], list[st
 
 
 def qsub(arguments: list[str]) -> None:
-    given, resources, files = words(arguments)
+    given, resources, files = words(list(arguments))
+    if files and Path(files[0]).is_file():  # what the command line says, a directive does not change
+        lines, limits, _ = words(directives(Path(files[0]).read_text()))
+        given, resources = lines | given, limits | resources
     queue = given.get("-q", "workq")
     limit = seconds_of(resources.get("walltime", ""))
     faults = {
@@ -126,7 +143,13 @@ def qsub(arguments: list[str]) -> None:
             "limit": limit,
             "script": script,
             "cwd": str(Path.cwd()),
-            "output": given.get("-o", ""),
+            "output": str(Path.cwd() / given["-o"]) + "/" * given["-o"].endswith("/") if "-o" in given else "",
+            "errors": str(Path.cwd() / given["-e"]) if "-e" in given else "",
+            "join": given.get("-j", "n"),
+            "keep": given.get("-k", "n"),
+            "path": os.environ.get("PATH", ""),
+            "environment": dict(os.environ) if "-V" in given else {},
+            "arguments": " ".join(arguments),
             "array": given.get("-J", ""),
             "state": "Q",
             "hold": "n",
@@ -170,19 +193,28 @@ def run(number: str) -> None:
         "PBS_QUEUE": job["queue"],
         "PBS_O_WORKDIR": job["cwd"],
     }
-    output = job["output"] or f"{job['cwd']}/{job['name']}.o{number}"
+    output = output_of(job)
     if output.endswith("/"):
         output += f"{number}.{SERVER}.OU"
-    with Path(output).open("wb") as sink:
+    errors = output if job["join"] == "oe" else errors_of(job)
+    with Path(output).open("wb") as sink, Path(errors).open("ab") as trouble:
         child = subprocess.Popen(
-            ["/bin/sh"], stdin=subprocess.PIPE, stdout=sink, stderr=sink, cwd=Path.home(),
-            env=environment, start_new_session=True,
+            ["/bin/sh"], stdin=subprocess.PIPE, stdout=sink, cwd=Path.home(), start_new_session=True,
+            stderr=sink if job["join"] == "oe" else trouble, env=job["environment"] | environment,
         )  # fmt: skip
         with table() as jobs:
             jobs[number]["session"] = child.pid
         code = supervise(child, job["script"].encode(), job["limit"])
     with table() as jobs:
         finish(jobs[number], code)
+
+
+def output_of(job: Job) -> str:
+    return str(job["output"] or f"{job['cwd']}/{job['name']}.o{job['number']}")
+
+
+def errors_of(job: Job) -> str:
+    return str(job["errors"] or f"{job['cwd']}/{job['name']}.e{job['number']}")
 
 
 def supervise(child: subprocess.Popen[bytes], script: bytes, limit: int) -> int:
@@ -210,10 +242,8 @@ def finish(job: Job, code: int) -> None:
 
 
 def qselect(arguments: list[str]) -> None:
-    wanted = ""
     history = "-x" in arguments
-    if "-N" in arguments:
-        wanted = arguments[arguments.index("-N") + 1]
+    wanted = arguments[arguments.index("-N") + 1] if "-N" in arguments else ""
     if history and (STATE / "nohistory").exists():
         refuse("hist-off-qselect-x")
     with table() as jobs:
@@ -266,8 +296,13 @@ def row(job: Job) -> str:
         "obittime": stamp(float(job["ended"])) if ended and "started" in job else None,
         "exec_host": f"{SERVER}/0" if "started" in job else None,
         "Hold_Types": job["hold"],
-        "Variable_List": f"PBS_O_HOME={Path.home()},PBS_O_WORKDIR={job['cwd']},PBS_O_HOST={SERVER}",
-        "Output_Path": f"{SERVER}:{job['output']}",
+        "Variable_List": f"PBS_O_HOME={Path.home()},PBS_O_PATH={job['path']},PBS_O_WORKDIR={job['cwd']},"
+        f"PBS_O_HOST={SERVER}",
+        "Output_Path": f"{SERVER}:{output_of(job)}",
+        "Error_Path": f"{SERVER}:{errors_of(job)}",
+        "Join_Path": job["join"],
+        "Keep_Files": job["keep"],
+        "Submit_arguments": job["arguments"],
         "Resource_List.walltime": clock(job["limit"]) if job["limit"] else None,
         "substate": str(job.get("substate", 42 if job["state"] == "R" else 10)),
         "Exit_status": str(job["exit"]) if ended and "exit" in job else None,
@@ -279,7 +314,7 @@ def row(job: Job) -> str:
         field.partition("=" if "=" in field else ": ")[::2]
         for field in recorded("end-all-dsv").splitlines()[0].split("|~|")
     )
-    fields |= {"Resource_List.walltime": "", "Account_Name": ""}
+    fields |= {"Resource_List.walltime": "", "Account_Name": "", "Submit_arguments": ""}
     merged = {key: values.get(key, value) for key, value in fields.items()}
     rest = [f"{key}={value}" for key, value in merged.items() if key != "Job Id" and value is not None]
     return "|~|".join([f"Job Id: {values['Job Id']}", *rest])
@@ -345,8 +380,7 @@ def main() -> None:
         run(arguments[1])
         return
     if "--version" in arguments:
-        sys.stdout.write(recorded("qstat-version"))
-        return
+        refuse("qstat-version")
     check_server(command if command != "pbsnodes" else "qstat")
     verbs: dict[str, Callable[[], None]] = {
         "qsub": lambda: qsub(arguments),
