@@ -1,4 +1,4 @@
-"""Request id, the client's address behind proxies, and an answer when the database is away."""
+"""Request id, the client's address behind proxies, an answer when the database is away, and text that hides nothing."""
 
 from __future__ import annotations
 
@@ -86,3 +86,32 @@ class DatabaseUnavailableMiddleware:
             return None
         logger.warning("%s %s: the database is away: %s", request.method, request.path, error)
         return errors.unavailable(request)
+
+
+_UNSEEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_UNSEEN_CHARACTER = re.compile(f"[{_UNSEEN}]")
+
+
+class VisibleTextMiddleware:
+    r"""Writes control characters and marks that turn the direction of writing as JSON does, ``\u202e``, in every page.
+
+    Whatever text a page shows, from configurations, jobs, clusters and people, then stays in its place and is what it
+    looks like, on pages whose templates forgot about it as well. In a form that holds JSON the text means the same.
+    Streamed answers, files and API answers pass unchanged.
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        is_page = response.get("Content-Type", "").startswith("text/html")
+        if is_page and isinstance(response, HttpResponse):
+            text = response.content.decode(response.charset)
+            if _UNSEEN_CHARACTER.search(text):
+                response.content = _UNSEEN_CHARACTER.sub(_spelled, text).encode(response.charset)
+        return response
+
+
+def _spelled(mark: re.Match[str]) -> str:
+    return f"\\u{ord(mark[0]):04x}"

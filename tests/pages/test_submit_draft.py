@@ -111,7 +111,8 @@ def test_hostile_text_comes_back_as_text(client: Client) -> None:
     hostile = '</textarea><script>alert(1)</script>\u202e\x00{"a": "\\u0000"}'
     put(client, hostile)
     page = client.get("/submit/")
-    assert text_in(page) == hostile
+    assert text_in(page) == hostile.replace("\u202e", "\\u202e").replace("\x00", "\\u0000"), "seen, and the same JSON"
+    assert client.get(ADDRESS).json()["draft"]["text"] == hostile
     assert "<script>alert" not in page.content.decode()
 
 

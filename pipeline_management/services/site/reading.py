@@ -106,7 +106,7 @@ def read_yaml(source: Source, text: str, location: Location = ()) -> None:
 
     Raises ``SiteError`` when it is not YAML or gives a key twice.
     """
-    loader = yaml.SafeLoader(text)
+    loader = _loader(text)
     try:
         node = loader.get_single_node()
         if node is not None:
@@ -115,10 +115,22 @@ def read_yaml(source: Source, text: str, location: Location = ()) -> None:
             source.data = loader.construct_document(node)
     except yaml.YAMLError as error:
         raise SiteError([_syntax(error)]) from error
-    except (ValueError, OverflowError) as error:  # a date like 2026-02-30, a number of a million digits
+    except (
+        ValueError,
+        OverflowError,
+    ) as error:  # a date like 2026-02-30, a number of a million digits
         raise SiteError([Fault("", f"holds a value that cannot be read: {error}")]) from error
     finally:
         loader.dispose()
+
+
+def _loader(text: str) -> yaml.SafeLoader:
+    try:
+        return yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:  # it looks through all characters before it begins
+        message = f"not valid YAML: holds the control character U+{ord(text[error.position]):04X}"
+        line = text.count("\n", 0, error.position) + 1
+        raise SiteError([Fault("", message, line)]) from error
 
 
 def _syntax(error: yaml.YAMLError) -> Fault:

@@ -296,6 +296,7 @@ TEXTS: list[tuple[str, str, int | None]] = [
     ("a: !!python/object/apply:os.system ['id']\n", "not valid YAML", 1),
     ("a: 1\n--- \nb: 2\n", "not valid YAML", 2),
     ("systems:\n\t- a\n", "not valid YAML", 2),
+    ("labs: []\n# \x1b[2J\n", "holds the control character U+001B", 2),
 ]
 
 
