@@ -35,6 +35,13 @@ class HostKeyMismatch(ConnectFailed):
     retryable = False
 
 
+class SettingsUnusable(ConnectFailed):
+    """What is stored about the system or the account makes no connection: nothing was sent. The text is for those
+    who can mend it."""
+
+    retryable = False
+
+
 class CircuitOpen(ConnectFailed):
     """The system failed repeatedly a moment ago; no attempt was made. ``retry_in`` is in seconds."""
 

@@ -69,6 +69,10 @@ class Unavailable(DomainError):
         self.retry_after = retry_after
 
 
+class Closed(Unavailable):
+    """The system takes no jobs for a while, as was announced."""
+
+
 class TooOften(DomainError):
     """More requests than are allowed; ``retry_after`` is in seconds."""
 

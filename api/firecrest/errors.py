@@ -32,6 +32,9 @@ TIMEOUT = "X-Timeout"
 TIMEOUT_TEXT = "Command has finished with timeout signal"
 """Compared by clients: they answer it by submitting a job instead."""
 
+UNUSABLE_TEXT = "The settings of this system cannot be used; ask its administrator"
+"""For people who cannot mend them; the reason is in the log and on the system's page."""
+
 BUSY_SECONDS = 2
 """What a client that comes at a busy moment is told to wait."""
 
@@ -63,6 +66,7 @@ class Verdict:
 # The first class that fits counts, so subclasses come first.
 _VERDICTS: tuple[tuple[type[hpc.HpcError], Verdict], ...] = (
     (hpc.AuthenticationFailed, Verdict(400, PERMISSION_DENIED)),
+    (hpc.SettingsUnusable, Verdict(400, MACHINE_AWAY, UNUSABLE_TEXT)),
     (hpc.ChannelsBusy, Verdict(503, None)),
     (hpc.ConnectFailed, Verdict(400, MACHINE_AWAY)),
     (hpc.ConnectionLost, Verdict(400, MACHINE_AWAY)),

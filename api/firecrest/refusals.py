@@ -10,10 +10,11 @@ from django.http.request import UnreadablePostError
 from rest_framework import exceptions as rest
 
 from accounts.throttle import Throttled
-from api.firecrest.errors import BUSY_SECONDS, Refusal, verdict_on
+from api.firecrest.errors import BUSY_SECONDS, MACHINE_AWAY, Refusal, verdict_on
 from api.firecrest.gate import Crowded
 from hpc.errors import HpcError
 from pipeline_management.errors import (
+    Closed,
     Conflict,
     DomainError,
     Missing,
@@ -61,6 +62,8 @@ def _of_system(error: HpcError, view: FirecrestView) -> Refusal:
 
 
 def _of_domain(error: DomainError, view: FirecrestView) -> Refusal:
+    if isinstance(error, Closed):
+        return view.refuse(400, error.message, {MACHINE_AWAY: error.message})
     status = next((code for kind, code in _DOMAIN_STATUS if isinstance(error, kind)), 400)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else {}
     return view.refuse(status, error.message, headers)

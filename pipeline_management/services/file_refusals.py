@@ -19,6 +19,8 @@ from pipeline_management.errors import (
 from pipeline_management.file_names import visible
 from pipeline_management.services import trouble
 
+UNUSABLE = "the system's settings cannot be used. Ask the administrator."
+
 _BUSY_SECONDS = 10
 
 
@@ -50,7 +52,14 @@ def meaning(error: hpc.HpcError, system: str) -> DomainError:
         return Unavailable(f"{system} did not do it in time.", _BUSY_SECONDS)
     if isinstance(error, hpc.AuthenticationFailed):
         return Unavailable(f"{system} refuses the log-in: {trouble.describe(error)}", _BUSY_SECONDS)
+    if isinstance(error, hpc.SettingsUnusable):
+        return unusable(system)
     return Unavailable(f"{system} does not answer: {trouble.describe(error)}", _BUSY_SECONDS)
+
+
+def unusable(system: str) -> Unavailable:
+    """For people who cannot mend the settings; those who can are told by the log and the system's page."""
+    return Unavailable(f"{system} cannot be reached: {UNUSABLE}", _BUSY_SECONDS)
 
 
 def _about_file(error: hpc.RemoteFileError) -> DomainError:

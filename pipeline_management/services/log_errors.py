@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hpc.errors import BadPattern, FileMissing, HpcError, RemoteFileError
+from hpc.errors import BadPattern, FileMissing, HpcError, RemoteFileError, SettingsUnusable
 from pipeline_management.errors import InvalidRequest, Missing, Problem, Unavailable
 from pipeline_management.services import trouble
+from pipeline_management.services.file_refusals import unusable
 
 
 @contextmanager
@@ -24,5 +25,7 @@ def translated() -> Iterator[None]:
         raise Missing("There is no such file on the system.") from error
     except RemoteFileError as error:
         raise Missing(f"The file cannot be read: {error.reason}.") from error
+    except SettingsUnusable as error:
+        raise unusable("The system") from error
     except HpcError as error:
         raise Unavailable(f"The system does not answer ({trouble.describe(error)}).") from error

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from pipeline_management.choices import Attention, Desired, RunKind, RunState
+from pipeline_management.errors import Closed
 from pipeline_management.models import Maintenance, Run, System
 from pipeline_management.services import audit, trouble
 
@@ -25,6 +26,7 @@ AHEAD = timedelta(hours=24)
 """How long before its beginning people are told of it."""
 _KEY = "maintenance:announcements"
 _KEPT_SECONDS = 30
+_CLOSED_SECONDS = 300
 _WAITING = (RunState.QUEUED, RunState.STAGING, RunState.SUBMITTING)
 
 
@@ -81,6 +83,36 @@ def sentence(one: Maintenance) -> str:
     until = f"{one.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     text = _("until %(until)s: %(text)s. The run is submitted then.")
     return text % {"until": until, "text": one.text.rstrip(".")}
+
+
+def closed_systems(systems: Iterable[System]) -> dict[int, str]:
+    """Which of the systems take no jobs now, by their keys, with a sentence each. One query."""
+    by_key = {system.pk: system for system in systems}
+    of_these = Q(system_id__in=by_key) | Q(system__isnull=True)
+    lasting = list(_lasting(Now()).filter(of_these, holds_runs=True))
+    found = {}
+    for key, system in by_key.items():
+        theirs = [one for one in lasting if one.system_id in (None, key)]
+        if theirs:
+            found[key] = _closed(system, _last_to_end(theirs))
+    return found
+
+
+def _closed(system: System, one: Maintenance) -> str:
+    text = one.text.rstrip(".")
+    if one.ends_at is None:
+        return _("%(system)s is in maintenance: %(text)s.") % {"system": system.name, "text": text}
+    until = f"{one.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    sentence = _("%(system)s is in maintenance until %(until)s: %(text)s.")
+    return sentence % {"system": system.name, "until": until, "text": text}
+
+
+def refuse_jobs(system: System) -> None:
+    """Raises ``Closed`` while the system takes no jobs. For jobs that somebody waits for: those of pipelines are
+    held instead (``is_held``)."""
+    sentence = closed_systems([system]).get(system.pk)
+    if sentence is not None:
+        raise Closed(sentence, _CLOSED_SECONDS)
 
 
 # --- who is told ------------------------------------------------------------------------------

@@ -33,7 +33,15 @@ from pipeline_management.choices import (
     RunState,
 )
 from pipeline_management.models import ApiTask, Attempt, Run, RunEvent, SystemAccount
-from pipeline_management.services import api_tasks, cluster, faults, leases, trouble, words
+from pipeline_management.services import (
+    api_tasks,
+    cluster,
+    faults,
+    leases,
+    maintenance,
+    trouble,
+    words,
+)
 from pipeline_management.services.announcing import announce
 from pipeline_management.services.clients import client_for, settle_seconds
 from pipeline_management.services.documents import canonical_json
@@ -123,10 +131,11 @@ def submit(
 ) -> ApiTask:
     """Submit a job script for a person; returns its task, mostly ended already.
 
-    Raises the ``RemoteFileError`` family (the script is not there), the ``ConnectFailed`` family and
-    ``ValueError`` (a field that cannot be asked for) with nothing left behind, and with
-    ``refusals_raise`` also ``SubmissionRefused``. ``hand_over`` as of ``run_inline``.
+    Raises ``Closed`` (the system is in maintenance), the ``RemoteFileError`` family (the script is not there),
+    the ``ConnectFailed`` family and ``ValueError`` (a field that cannot be asked for) with nothing left behind,
+    and with ``refusals_raise`` also ``SubmissionRefused``. ``hand_over`` as of ``run_inline``.
     """
+    maintenance.refuse_jobs(account.system)
     client = client_for(account)
     client.connect()
     task_id = uuid.uuid4().hex

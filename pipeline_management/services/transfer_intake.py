@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 from django.contrib.auth.models import User
 
-from hpc.errors import HpcError, RemoteFileError, TransportError
+from hpc.errors import HpcError, RemoteFileError, SettingsUnusable, TransportError
 from pipeline_management.errors import InvalidRequest, Problem, Unavailable
 from pipeline_management.models import SystemAccount, Transfer
 from pipeline_management.models.transfer import Manner, TransferState
 from pipeline_management.services import files, system_access
+from pipeline_management.services.file_refusals import unusable
 from pipeline_management.services.transfers import requests
 
 _BUSY_SECONDS = 10
@@ -98,6 +99,8 @@ def _plain_refusals(field: str) -> Iterator[None]:
         yield
     except RemoteFileError as error:
         raise _wrong(field, f"{error}.") from error
+    except SettingsUnusable as error:
+        raise unusable("The system") from error
     except TransportError as error:
         raise Unavailable(f"The system does not answer: {error}", _BUSY_SECONDS) from error
     except (HpcError, ValueError) as error:

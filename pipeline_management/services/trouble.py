@@ -9,7 +9,13 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from hpc.errors import AuthenticationFailed, HostKeyMismatch, HpcError, SchedulerSilent
+from hpc.errors import (
+    AuthenticationFailed,
+    HostKeyMismatch,
+    HpcError,
+    SchedulerSilent,
+    SettingsUnusable,
+)
 from pipeline_management.choices import Attention, HealthState
 from pipeline_management.models import Run, System, SystemAccount
 
@@ -30,14 +36,14 @@ def attention_for(error: HpcError) -> Attention:
     """Which flag a failure of the system puts on its runs."""
     if isinstance(error, HostKeyMismatch):
         return Attention.HOSTKEY
-    if isinstance(error, AuthenticationFailed):
+    if isinstance(error, AuthenticationFailed | SettingsUnusable):
         return Attention.CREDENTIAL
     return Attention.CLUSTER_DOWN
 
 
 def health_for(error: HpcError) -> HealthState:
     """What a failure says about the system."""
-    if isinstance(error, HostKeyMismatch | AuthenticationFailed):
+    if isinstance(error, HostKeyMismatch | AuthenticationFailed | SettingsUnusable):
         return HealthState.BLOCKED
     return HealthState.DEGRADED if isinstance(error, SchedulerSilent) else HealthState.DOWN
 
@@ -69,7 +75,7 @@ def clear(runs: QuerySet[Run], attentions: tuple[Attention, ...] | list[Attentio
 def note_failure(account: SystemAccount, error: HpcError) -> None:
     """Remember that the system did not answer: on the account, on the system, on the account's open runs.
 
-    A refused credential or host key shows at once, anything else after three failures in a row.
+    A refused credential or host key and unusable settings show at once, anything else after three failures in a row.
     """
     failures = account.poll_failures + 1
     text = describe(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from django.contrib import messages
 from django.db.models import Count, Q
@@ -12,11 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.policy import is_administrator
-from pipeline_management.choices import OPEN_STATES
+from pipeline_management.choices import OPEN_STATES, HealthState
 from pipeline_management.forms.catalogue import MaintenanceForm
 from pipeline_management.models import Maintenance, Run, System, SystemAccount, SystemCheck
 from pipeline_management.querysets import visible_versions
 from pipeline_management.services import maintenance
+from pipeline_management.services.clients import fault_of
 from pipeline_management.services.transfers.routes import known_route
 from pipeline_management.views.access import PageRequest, page
 from pipeline_management.views.catalogue import only_administrators
@@ -32,6 +34,15 @@ def _accounts(request: PageRequest) -> list[SystemAccount]:
     return list(accounts.order_by("system__name", "user__username", "username"))
 
 
+def _show_faults(systems: Iterable[System], accounts: Iterable[SystemAccount]) -> None:
+    """Let unusable settings be the health of the systems on the page. Nothing is stored: they are seen in the
+    rows themselves, and gone as soon as they are mended."""
+    reasons = {one.system_id: reason for one in accounts if (reason := fault_of(one))}
+    for system in systems:
+        if system.pk in reasons:
+            system.health, system.health_reason = HealthState.BLOCKED, reasons[system.pk]
+
+
 def _open_runs(request: PageRequest) -> dict[int, int]:
     """How many open runs that the viewer sees each system has; open ones are few, and found by their state."""
     runs = Run.objects.visible_to(request.user).filter(state__in=OPEN_STATES).order_by()
@@ -42,12 +53,15 @@ def _open_runs(request: PageRequest) -> dict[int, int]:
 def system_list(request: PageRequest) -> HttpResponseBase:
     """Every system on which the viewer has an account."""
     accounts: dict[int, list[SystemAccount]] = defaultdict(list)
-    for account in _accounts(request):
+    known = _accounts(request)
+    for account in known:
         accounts[account.system_id].append(account)
     open_runs = _open_runs(request)
     announced = _announced(request)
     rows = []
-    for system in System.objects.visible_to(request.user).prefetch_related("queues"):
+    systems = list(System.objects.visible_to(request.user).prefetch_related("queues"))
+    _show_faults(systems, known)
+    for system in systems:
         queues = list(system.queues.all())
         rows.append(
             {
@@ -72,6 +86,7 @@ def detail(request: PageRequest, name: str) -> HttpResponseBase:
     if system is None:
         raise Http404
     accounts = [account for account in _accounts(request) if account.system_id == system.pk]
+    _show_faults([system], accounts)
     versions = visible_versions(request.user).filter(pipeline_systems__system=system)
     administrator = is_administrator(request.user)
     context = {

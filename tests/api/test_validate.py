@@ -96,12 +96,12 @@ def test_the_system_is_asked(site: Site, sam: Client, tmp_path: Path) -> None:
     )
 
 
-def test_a_system_that_does_not_answer_is_told_apart(site: Site, sam: Client) -> None:
+def test_a_system_that_cannot_be_asked_is_told_apart(site: Site, sam: Client) -> None:
     site.account.system.transport, site.account.system.host_keys = "ssh", []
     site.account.system.save()
     found = judged(sam, GOOD, "?preflight=1")
     assert found["valid"] is True and found["preflight"] is None
-    assert "cannot be asked now" in found["preflight_problem"]
+    assert "cannot be asked now: the system's settings" in found["preflight_problem"]
 
 
 def test_past_runs_give_an_estimate(site: Site, sam: Client) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from accounts.models import Lab, Role
+from accounts.models import Credential, CredentialKind, Lab, Role
 from accounts.oauth.clients import create_client
 from pipeline_management.choices import RunState
 from pipeline_management.models import (
@@ -98,7 +98,10 @@ class Demo:
         self.local = make_account(here, polled_at=self.now)
 
     def _account(self, system: Any, polled_at: datetime, **fields: Any) -> SystemAccount:
-        return make_account(system, username="svc-centro", polled_at=polled_at, **fields)
+        key, _ = Credential.objects.get_or_create(
+            name="centro", defaults={"kind": CredentialKind.KEY, "secret": "-"}
+        )
+        return make_account(system, username="svc-centro", polled_at=polled_at, credential=key, **fields)
 
     def _version(self, name: str, version: str, account: SystemAccount, **fields: Any) -> PipelineVersion:
         folder = PIPELINES / name

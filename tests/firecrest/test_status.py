@@ -12,11 +12,13 @@ from django.test import Client
 from django.utils import timezone
 from drf_spectacular.validation import validate_schema
 
+from accounts.models import Credential, CredentialKind
 from pipeline_management.choices import HealthState
 from pipeline_management.models import System
 from tests.factories import make_account, make_system, make_user
 from tests.firecrest.desk import ROOT, Desk, error_headers, token_of
 
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 SERVICES = ("certificator", "utilities", "compute", "tasks", "storage", "reservations")
 
 
@@ -29,10 +31,10 @@ def get(db: None) -> Any:
         limits={"max_file_size_mb": 7, "command_timeout": 2.5},
     )  # fmt: skip
     far = make_system(
-        "far", transport="ssh", scheduler="slurm", host="127.0.0.1", port=1, host_keys=["x"]
+        "far", transport="ssh", scheduler="slurm", host="127.0.0.1", port=1, host_keys=[HOST_KEY]
     )
     make_account(near, user)
-    make_account(far)
+    make_account(far, credential=Credential.objects.create(kind=CredentialKind.KEY, secret="-"))
     make_account(make_system("foreign"), make_user("bob"))
     make_account(make_system("off", enabled=False), user)
     token = token_of(user)

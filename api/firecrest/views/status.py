@@ -20,9 +20,9 @@ from api.firecrest.base import DEFAULT_LIMIT_MB, MIB, FirecrestView, Refusal
 from api.firecrest.errors import Service
 from api.firecrest.routing import route
 from pipeline_management.choices import HealthState, SchedulerKind
-from pipeline_management.models import System
-from pipeline_management.services import system_access
-from pipeline_management.services.clients import limits_of
+from pipeline_management.models import System, SystemAccount
+from pipeline_management.services import maintenance, system_access
+from pipeline_management.services.clients import fault_of, limits_of
 from pipeline_management.services.transfers import area as staging
 
 VERSION = "1.16.6"
@@ -40,6 +40,7 @@ TRUST_HEALTH = timedelta(minutes=10)
 """Systems are looked at while they have runs; an older finding says nothing about now."""
 
 _AVAILABLE, _NOT_AVAILABLE = "available", "not available"
+_BLOCKED = "System does not accept connections"
 _NAME = OpenApiParameter("name", str, OpenApiParameter.PATH)
 _OBJECT = {"type": "object", "additionalProperties": True}
 _LIST = {
@@ -55,13 +56,13 @@ class StatusView(FirecrestView):
 
     service: ClassVar[Service] = "status"
 
-    def systems(self) -> list[System]:
-        """The person's systems, by name."""
-        return [account.system for account in system_access.accounts_of(self.person)]
+    def accounts(self) -> list[SystemAccount]:
+        """The person's way to each of his systems, by the system's name."""
+        return system_access.accounts_of(self.person)
 
-    def system(self, name: str) -> System | None:
-        """The person's system of this name."""
-        return next((system for system in self.systems() if system.name == name), None)
+    def way_to(self, name: str) -> SystemAccount | None:
+        """The person's way to the system of this name."""
+        return next((one for one in self.accounts() if one.system.name == name), None)
 
 
 class ServicesView(StatusView):
@@ -92,7 +93,7 @@ class SystemsView(StatusView):
         responses=envelopes.answers(200, _LIST),
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponseBase:
-        return envelopes.out([_system(system) for system in self.systems()], "List of systems")
+        return envelopes.out(_systems(self.accounts()), "List of systems")
 
 
 class SystemView(StatusView):
@@ -101,10 +102,10 @@ class SystemView(StatusView):
         responses=envelopes.answers(200, _MAP),
     )  # fmt: skip
     def get(self, request: Request, name: str) -> HttpResponseBase:
-        system = self.system(name)
-        if system is None:
+        account = self.way_to(name)
+        if account is None:
             raise Refusal(404, {"description": "System does not exists."})
-        return envelopes.out(_system(system), "System information")
+        return envelopes.out(_systems([account])[0], "System information")
 
 
 class FilesystemsView(StatusView):
@@ -113,7 +114,7 @@ class FilesystemsView(StatusView):
         responses=envelopes.answers(200, _MAP),
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponseBase:
-        found = {system.name: _filesystems(system) for system in self.systems()}
+        found = {account.system.name: _filesystems(account) for account in self.accounts()}
         return envelopes.out(found, "Filesystem information")
 
 
@@ -123,15 +124,15 @@ class SystemFilesystemsView(StatusView):
         parameters=[_NAME], responses=envelopes.answers(200, _LIST),
     )  # fmt: skip
     def get(self, request: Request, name: str) -> HttpResponseBase:
-        system = self.system(name)
-        if system is None:
+        account = self.way_to(name)
+        if account is None:
             body = {
                 "description": "Filesystem information",
                 "out": f"System '{name}' doesn't exist",
             }
             raise Refusal(404, body)
-        text = f"Filesystem information for system {system.name}"
-        return envelopes.out(_filesystems(system), text)
+        text = f"Filesystem information for system {name}"
+        return envelopes.out(_filesystems(account), text)
 
 
 class ParametersView(StatusView):
@@ -141,7 +142,8 @@ class ParametersView(StatusView):
         responses=envelopes.answers(200, _MAP),
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponseBase:
-        return envelopes.out(_parameters(self.systems()), "Firecrest's parameters")
+        systems = [account.system for account in self.accounts()]
+        return envelopes.out(_parameters(systems), "Firecrest's parameters")
 
 
 def _service(name: str) -> dict[str, Any]:
@@ -153,27 +155,36 @@ def _service(name: str) -> dict[str, Any]:
     }
 
 
-def _system(system: System) -> dict[str, str]:
-    down = _is_down(system)
-    text = "System ready"
-    if down:
-        blocked = system.health == HealthState.BLOCKED
-        text = "System does not accept connections" if blocked else "System down"
-    return {
-        "system": system.name,
-        "status": _NOT_AVAILABLE if down else _AVAILABLE,
-        "description": text,
-    }
+def _systems(accounts: list[SystemAccount]) -> list[dict[str, str]]:
+    closed = maintenance.closed_systems(account.system for account in accounts)
+    found = []
+    for account in accounts:
+        wrong = _down(account) or closed.get(account.system_id, "")
+        found.append(
+            {
+                "system": account.system.name,
+                "status": _NOT_AVAILABLE if wrong else _AVAILABLE,
+                "description": wrong or "System ready",
+            }
+        )
+    return found
 
 
-def _is_down(system: System) -> bool:
+def _down(account: SystemAccount) -> str:
+    """That the system cannot be reached, "" where it can as far as is known."""
+    system = account.system
+    if fault_of(account):
+        return _BLOCKED
     if system.health not in (HealthState.DOWN, HealthState.BLOCKED) or system.health_at is None:
-        return False
-    return timezone.now() - system.health_at < TRUST_HEALTH
+        return ""
+    if timezone.now() - system.health_at >= TRUST_HEALTH:
+        return ""
+    return _BLOCKED if system.health == HealthState.BLOCKED else "System down"
 
 
-def _filesystems(system: System) -> list[dict[str, Any]]:
-    down = _is_down(system)
+def _filesystems(account: SystemAccount) -> list[dict[str, Any]]:
+    """Files are reached during a maintenance too, as long as the system answers."""
+    system, down = account.system, _down(account) != ""
     return [
         {
             "name": str(entry.get("name", "")),
@@ -191,7 +202,8 @@ def _parameters(systems: Iterable[System]) -> dict[str, list[dict[str, Any]]]:
     limits = [limits_of(system) for system in systems]
     size = min((limit.max_file_size_mb for limit in limits), default=DEFAULT_LIMIT_MB)
     seconds = min((limit.command_timeout for limit in limits), default=5.0)
-    schedulers = sorted({SchedulerKind(system.scheduler).label for system in systems})
+    labels = dict(SchedulerKind.choices)
+    schedulers = sorted({str(labels.get(one.scheduler, one.scheduler)) for one in systems})
     mounted = [
         {
             "system": system.name,

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.cache import cache
 from django.utils import timezone
 
-from hpc.errors import HpcError
+from hpc.errors import HpcError, SettingsUnusable
 from pipeline_management.choices import RunState
 from pipeline_management.models import Run, SystemAccount
 from pipeline_management.services import dispatch, reasons, trouble
@@ -49,7 +49,7 @@ def waiting_of(run: Run) -> Waiting | None:
     if run.state != RunState.SUBMITTED:
         return None
     seen = run.queue_reason
-    if "waiting" not in scheduler_of(run.system).capabilities:
+    if not _can_tell(run):
         return Waiting(seen, reasons.plain(seen))
     known: dict[str, Any] | None = cache.get(_key(run.account_id))
     is_old = known is None or (timezone.now() - known["at"]).total_seconds() > FRESH_SECONDS
@@ -60,6 +60,13 @@ def waiting_of(run: Run) -> Waiting | None:
         return Waiting(seen, reasons.plain(seen), is_asked=is_old)
     reason, priority, start = job
     return Waiting(reason, reasons.plain(reason), priority, start, known["at"], is_old)
+
+
+def _can_tell(run: Run) -> bool:
+    try:
+        return "waiting" in scheduler_of(run.system).capabilities
+    except SettingsUnusable:
+        return False
 
 
 def ask(account_id: int) -> None:

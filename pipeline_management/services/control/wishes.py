@@ -16,6 +16,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from hpc.errors import SettingsUnusable
 from pipeline_management.choices import (
     HOLDABLE_STATES,
     WATCHED_STATES,
@@ -180,8 +181,15 @@ def _hold(run: Run, now: datetime) -> Change | Refused | None:
         return Refused("The job has started already; a running job cannot be held.")
     if run.desired == Desired.HOLD:
         return None
-    if run.state != RunState.QUEUED and "hold" not in scheduler_of(run.account.system).capabilities:
-        return Refused("Its scheduler cannot hold jobs, and the run has been handed over already.")
+    if run.state != RunState.QUEUED:
+        try:
+            can = "hold" in scheduler_of(run.account.system).capabilities
+        except SettingsUnusable:
+            return Refused("Its system's settings cannot be used; ask the administrator.")
+        if not can:
+            return Refused(
+                "Its scheduler cannot hold jobs, and the run has been handed over already."
+            )
     # a queued run that is due at no time is not submitted; a submitted one is passed on now
     due = None if run.state == RunState.QUEUED else now
     fields = {"desired": Desired.HOLD, "next_at": due, "tries": 0}

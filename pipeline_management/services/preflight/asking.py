@@ -10,13 +10,14 @@ from typing import Any
 
 from django.utils import timezone
 
-from hpc.errors import HpcError, NotSupported
+from hpc.errors import HpcError, NotSupported, SettingsUnusable
 from hpc.preflight.asking import MOST_PATHS, look
 from pipeline_management.choices import HealthState
 from pipeline_management.errors import Unavailable
 from pipeline_management.models import Run
 from pipeline_management.services import trouble
 from pipeline_management.services.clients import client_for
+from pipeline_management.services.file_refusals import UNUSABLE
 from pipeline_management.services.inputs import input_paths
 from pipeline_management.services.intake import PreparedRun, new_key
 from pipeline_management.services.jobspec import job_spec
@@ -84,6 +85,9 @@ def preflight(prepared: PreparedRun, *, seconds: float = SECONDS) -> Preflight:
         directory = work_directory(system, account)
         command = look(client.scheduler, spec, paths=absolute, workdir=directory, seconds=seconds)
         parts = client.run(command)
+    except SettingsUnusable as error:
+        text = f"{system.name} cannot be asked now: {UNUSABLE}"
+        raise Unavailable(text) from error
     except (HpcError, NotSupported, ValueError) as error:
         reason = trouble.describe(error)
         raise Unavailable(f"{system.name} cannot be asked now: {reason}") from error

@@ -16,6 +16,7 @@ from hpc.errors import (
     HostKeyMismatch,
     HpcError,
     SchedulerError,
+    SettingsUnusable,
 )
 from pipeline_management.choices import TransportKind
 from pipeline_management.models import SystemAccount
@@ -55,7 +56,7 @@ def check_account(account: SystemAccount) -> Iterator[Step]:
     system = account.system
     try:
         client = client_for(account)
-    except ValueError as error:
+    except SettingsUnusable as error:
         yield Step("settings", False, str(error), "mend the system or the account in the site file")
         return
     if system.transport == TransportKind.SSH:
