@@ -137,8 +137,8 @@ def _read(text: str, job_id: str, directory: str, user: str) -> Details:
     paths = output_paths(
         full_id=full_id,
         name=name,
-        out=out + "/" * (marks[0] == "d"),
-        err=err + "/" * (marks[1] == "d"),
+        out=posixpath.join(out, "") if marks[0] == "d" else out,
+        err=posixpath.join(err, "") if marks[1] == "d" else err,
         join=join,
         keep=keep,
         home=home or posixpath.join("/home", user),

@@ -11,6 +11,7 @@ from hpc.commands import Command, CommandResult
 from hpc.errors import IncompleteAnswer, SchedulerError, SchedulerSilent
 from hpc.jobs import JobInfo, QueueInfo
 from hpc.rows import AccountingRow, EndAnswer, NodeRow, PartitionRow, QueueRow
+from hpc.schedulers.sacct_times import sacct_time
 from hpc.usage import JobUsage
 
 T = TypeVar("T")
@@ -19,15 +20,6 @@ _REFUSED = {
     "over": "Job/step already completing or completed",
     "unknown": "Invalid job id specified",
 }
-_TIMES = {
-    "%Y-%m-%d ": ("%H:%M", "%H:%M:%S"),
-    "%Y ": ("%m%d", "%m/%d", "%m.%d", "%m/%d-%H:%M", "%m/%d-%H:%M:%S"),
-    "": (
-        "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S",
-        "%m%d%y", "%m/%d/%y", "%m.%d.%y", "%m/%d/%y-%H:%M", "%m/%d/%y-%H:%M:%S",
-    ),
-}  # fmt: skip
-"""sacct's forms of a time by what is to be added in front of them."""
 
 
 def queue_rows(listing: Command[list[JobInfo]]) -> Command[list[QueueRow]]:
@@ -169,14 +161,5 @@ def _stamp(moment: datetime | None, without: str) -> str:
 
 
 def _moment(text: str, now: datetime) -> datetime | None:
-    """One of sacct's forms of a time; what it leaves out is today's or this year's."""
-    for given, fields in ((f"{now:%Y-%m-%d} ", "%Y-%m-%d "), (f"{now.year} ", "%Y "), ("", "")):
-        for form in _TIMES[fields]:
-            # without this "1122" would be the first of January 2022
-            if len(text) != len(now.strftime(form)):
-                continue
-            try:
-                return datetime.strptime(given + text, fields + form).astimezone()
-            except ValueError:
-                continue
-    return None
+    found = sacct_time(text, now)
+    return found.astimezone() if found is not None else None

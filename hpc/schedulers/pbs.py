@@ -14,7 +14,7 @@ from typing import ClassVar, TypeVar
 from hpc.commands import Command, CommandResult
 from hpc.errors import NotSupported, SchedulerError, SchedulerSilent
 from hpc.jobs import JobInfo, JobSpec, NodeInfo, QueueInfo, SubmitErrorPatterns, WaitingJob
-from hpc.schedulers.base import Scheduler, SchedulerConfig, checked_ids
+from hpc.schedulers.base import SchedulerConfig, checked_ids
 from hpc.schedulers.pbs_parse import (
     default_queue,
     format_clock,
@@ -23,13 +23,14 @@ from hpc.schedulers.pbs_parse import (
     parse_queues,
     parse_waiting,
 )
+from hpc.schedulers.pbs_queries import NO_HISTORY, PbsQueries
 from hpc.schedulers.pbs_tables import (
     FIND_FUNCTIONS,
-    LISTING,
     LIVE,
     NATIVE_OPTIONS,
     OUTAGE,
     ROWS,
+    SPLIT,
     SUBMIT_ERRORS,
     WAITING,
 )
@@ -39,18 +40,10 @@ from hpc.usage import JobUsage
 T = TypeVar("T")
 
 DIALECTS = ("openpbs", "pbspro", "torque")
-_NO_HISTORY = 4
 _JOB_ID = re.compile(r"[0-9]{1,18}(\[[0-9]{0,9}\])?")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._+-]{0,14}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _GONE = re.compile(r"Unknown Job Id|has finished|invalid for state of job")
-_SPLIT = "\n@@centro@@\n"
-_QUEUES = r"""
-for part in 'qstat -Q -f -F json' 'pbsnodes -a -F json' 'qstat -B -f -F json'; do
-  timeout 60 "$1"$part </dev/null || exit
-  printf '\n@@centro@@\n'
-done
-"""
 _PING = r"""
 out=$(LC_ALL=C timeout 20 "$1qstat" --version 2>&1 </dev/null); code=$?
 case $out in *'option: version'*|*'ption version'*) exit 5;; esac
@@ -60,12 +53,14 @@ printf '%s\n%s\n' "$out" "$server"
 """
 
 
-class PbsScheduler(Scheduler):
+class PbsScheduler(PbsQueries):
     """Options: ``dialect`` ("openpbs" by default, "pbspro" is the same, "torque"); ``bin_dir`` where the
     commands are not on the path of a non-interactive shell (OpenPBS: /opt/pbs/bin)."""
 
     name: ClassVar[str] = "pbs"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"cancel", "hold", "history", "nodes", "usage", "waiting"})
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"cancel", "hold", "history", "nodes", "rows", "usage", "waiting"}
+    )
     job_id_pattern: ClassVar[str] = r"[0-9]+(\[\])?(\.[A-Za-z0-9_.-]+)?"
     job_id_variable: ClassVar[str] = "PBS_JOBID"
     restart_variable: ClassVar[str] = "CENTRO_RESTARTS"  # PBS tells a job nothing about it
@@ -114,7 +109,7 @@ class PbsScheduler(Scheduler):
         return (*argv, spec.script_path)
 
     def active_argv(self, user: str) -> tuple[str, ...]:
-        return self._listing("active", user)
+        return self._listing("active", user, rows=ROWS)
 
     def parse_active(self, text: str, exit_code: int, error_text: str) -> list[JobInfo]:
         if exit_code != 0:
@@ -129,7 +124,7 @@ class PbsScheduler(Scheduler):
             jobs = parse_jobs(_remembered(result), "accounting", self._dialect)
             return {job.job_id: [job] for job in jobs}
 
-        return Command(self._listing("history", *_ids(job_ids)), parse, read_only=True, timeout=90.0)
+        return Command(self._listing("history", *_ids(job_ids), rows=ROWS), parse, read_only=True, timeout=90.0)
 
     def usage(self, job_ids: Sequence[str]) -> Command[dict[str, list[JobUsage]]]:
         def parse(result: CommandResult) -> dict[str, list[JobUsage]]:
@@ -139,13 +134,11 @@ class PbsScheduler(Scheduler):
         return Command(argv, parse, read_only=True, timeout=90.0)
 
     def queues(self) -> Command[list[QueueInfo]]:
-        def parse(text: str) -> list[QueueInfo]:
-            queues, nodes, server = (*text.split(_SPLIT), "", "", "")[:3]
+        def read(text: str) -> list[QueueInfo]:
+            queues, nodes, server = (*text.split(SPLIT), "", "", "")[:3]
             return parse_queues(queues, nodes, default_queue(server))
 
-        if self._torque:
-            raise self._lacks("queues")
-        return self._ask(("/bin/sh", "-c", _QUEUES, "centro-queues", self._prefix), parse)
+        return self._tables("queues", read)
 
     def nodes(self) -> Command[list[NodeInfo]]:
         if self._torque:
@@ -187,16 +180,6 @@ class PbsScheduler(Scheduler):
 
     def cancel(self, job_ids: Sequence[str]) -> Command[None]:
         return self._change("qdel", job_ids)
-
-    @property
-    def _prefix(self) -> str:
-        """What stands before a command's name."""
-        return self.executable("")
-
-    def _listing(self, verb: str, *arguments: str, rows: str = ROWS) -> tuple[str, ...]:
-        return (
-            "/bin/sh", "-c", LISTING, "centro-pbs", self._dialect, self._prefix, verb, rows, *arguments,
-        )  # fmt: skip
 
     def _ask(self, argv: tuple[str, ...], read: Callable[[str], T]) -> Command[T]:
         def parse(result: CommandResult) -> T:
@@ -252,7 +235,7 @@ def _native(options: dict[str, str]) -> list[str]:
 
 def _remembered(result: CommandResult) -> str:
     """The rows of the history. Raises ``SchedulerSilent``, and ``NotSupported`` where the server keeps none."""
-    if result.exit_code == _NO_HISTORY:
+    if result.exit_code == NO_HISTORY:
         raise NotSupported("this PBS keeps no job history (job_history_enable is off)")
     if result.exit_code != 0:
         raise SchedulerSilent(result.error_text or "no answer", result.exit_code)

@@ -35,7 +35,7 @@ def parse_waiting(text: str) -> list[WaitingJob]:
         f = line.split(UNIT)
         if len(f) != 7 or f[-1] != "." or not f[0]:
             raise IncompleteAnswer(f"a row of the job list has {len(f)} fields: {line[:200]!r}")
-        found.append(WaitingJob(f[0], _reason(f[1][:1], f[4], f[5]), _number(f[2]), _time(f[3])))
+        found.append(WaitingJob(f[0], job_reason(f[1][:1], f[4], f[5]), _number(f[2]), _time(f[3])))
     return found
 
 
@@ -49,7 +49,7 @@ def _job(line: str, source: str, dialect: str) -> JobInfo:
     exit_code, signal = _exit(number)
     ended = _time(f[9]) or (_time(f[10]) if state.is_final else None)
     started = _time(f[8])
-    used = _duration(f[13])
+    used = parse_duration(f[13])
     return JobInfo(
         job_id=f[0],
         name=f[2],
@@ -59,14 +59,14 @@ def _job(line: str, source: str, dialect: str) -> JobInfo:
         source=source,
         queue=f[5],
         account=f[6],
-        reason=_reason(letter, f[3], f[17]),
+        reason=job_reason(letter, f[3], f[17]),
         exit_code=exit_code,
         signal=signal,
         nodes=_hosts(f[11]),
         submit_time=_time(f[7]),
         start_time=started,
         end_time=ended,
-        walltime=_duration(f[12]),
+        walltime=parse_duration(f[12]),
         elapsed=used or (ended - started if started and ended else None),
         workdir="",
         restarts=max(0, (_number(f[15]) or 1) - 1),
@@ -103,7 +103,7 @@ def _exit(code: int | None) -> tuple[int | None, int | None]:
     return code, code - _SIGNAL if _SIGNAL < code < _TORQUE_SIGNAL else None
 
 
-def _reason(letter: str, comment: str, hold: str) -> str:
+def job_reason(letter: str, comment: str, hold: str) -> str:
     """The scheduler's comment; of a running job it says only where it runs."""
     if letter in "RBE":
         return ""
@@ -129,7 +129,7 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def _duration(text: str) -> timedelta | None:
+def parse_duration(text: str) -> timedelta | None:
     """ "HH:MM:SS" or seconds."""
     if not re.fullmatch(r"[0-9]{1,6}(:[0-9]{2}){0,2}", text):
         return None
@@ -195,7 +195,7 @@ def parse_queues(queues: str, nodes: str, default: str) -> list[QueueInfo]:
                 name=str(name),
                 is_default=name == default,
                 state="up" if enabled and started else "closed" if not enabled else "stopped",
-                walltime_limit=_duration(limit),
+                walltime_limit=parse_duration(limit),
                 nodes_total=len(mine),
                 nodes_idle=sum(node.cpus_idle == node.cpus_total for node in mine),
                 cpus_total=sum(node.cpus_total for node in mine),

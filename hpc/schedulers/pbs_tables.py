@@ -117,7 +117,11 @@ from ``qstat -f -1``. In a value that holds the separator nothing is read as a f
 LISTING = r"""
 dialect=$1 bin=$2 verb=$3 rows=$4; shift 4
 set -f
-export TZ=UTC LC_ALL=C
+export LC_ALL=C
+case $verb in
+  rows|records) date '+%Y-%m-%dT%H:%M:%S' ;; # in the words of its own users: local times
+  *) export TZ=UTC ;;
+esac
 ask() { # ids: their rows; ids that the server does not know are left out
   if [ "$dialect" = torque ]; then
     out=$(timeout 60 "${bin}qstat" -f -1 "$@" 2>&1 </dev/null); code=$?
@@ -134,18 +138,38 @@ ask() { # ids: their rows; ids that the server does not know are left out
   printf '%s\n' "$out" | awk -v split_by="$by" "$rows"
 }
 history=
+select_ids() { # what qselect prints
+  ids=$(timeout 60 "${bin}qselect" "$@" 2>&1 </dev/null) || { code=$?; printf '%s\n' "$ids" >&2; exit "$code"; }
+  case $ids in *'not configured to maintain job history'*) exit 4;; esac
+}
 case $verb in
   active)
-    ids=$(timeout 60 "${bin}qselect" -u "$1" 2>&1 </dev/null) || { code=$?; printf '%s\n' "$ids" >&2; exit "$code"; }
+    select_ids -u "$1"
     [ -z "$ids" ] || ask $ids ;;
   history)
     history=-x; ask "$@"
     [ "$dialect" = torque ] || [ -n "$history" ] || exit 4 ;;
+  rows)
+    history=-t
+    select_ids ${1:+-u "$1"}
+    [ -z "$ids" ] || ask $ids ;;
+  records)
+    user=$1 past=-x history='-x -t'; shift
+    [ "$dialect" != torque ] || past=
+    if [ $# -eq 0 ]; then
+      select_ids $past -u "$user"
+      [ -n "$ids" ] || exit 0
+      set -- $ids
+    fi
+    ask "$@"
+    [ -n "$history" ] || exit 4 ;;
 esac
 """
-"""Lists jobs: of a user ("active USER") or by ids ("history ID…"). Exit code 4: the
-server keeps no history. Without -E ``qstat`` prints only the first of several jobs, or fails for one that is unknown; a
-server that hangs would keep it waiting for ever (all measured)."""
+"""Lists jobs: of a user ("active USER") or by ids ("history ID…"); with the subjobs of arrays, in local times and
+after a line with the local time of now, those of a user or of everybody ("rows USER"), and those that a user has
+or had, or only some ("records USER ID…"). Exit code 4: the server keeps no history. Without -E ``qstat`` prints
+only the first of several jobs, or fails for one that is unknown; a server that hangs would keep it waiting
+for ever (all measured)."""
 
 FIND_FUNCTIONS = r"""
 centro_bin=${CENTRO_BIN:+$CENTRO_BIN/}
@@ -197,6 +221,15 @@ centro_term() { centro_end "$@"; }
 
 Every job carries the directory of its qsub as PBS_O_WORKDIR in its Variable_List (qsub(1B)), and with ``-V``
 also CENTRO_RUN_DIR. DETAILS and SPLIT are the dialect's form of ``qstat``, LIVE is the program below."""
+
+SPLIT = "\n@@centro@@\n"
+QUEUES = r"""
+for part in 'qstat -Q -f -F json' 'pbsnodes -a -F json' 'qstat -B -f -F json'; do
+  timeout 60 "$1"$part </dev/null || exit
+  printf '\n@@centro@@\n'
+done
+"""
+"""Three JSON documents, each followed by ``SPLIT``."""
 
 WAITING = (
     r"""

@@ -204,7 +204,7 @@ def begin_ending(
     Raises ``SchedulerError`` for what is no job id. Writes to the database.
     """
     for job_id in ids:
-        if not job_ids.PLAIN.fullmatch(job_id):
+        if not job_ids.is_id(job_id, account.system.scheduler):
             raise SchedulerError(f"scancel: error: Invalid job id {job_id}")
     runs = _open_runs(account, {job_ids.base_of(job_id) for job_id in ids})
     forbidden, wished = set(), set()
@@ -215,7 +215,7 @@ def begin_ending(
                 forbidden.add(job_id)
         elif not may_cancel(person, run):
             forbidden.add(job_id)
-        elif run.job_id == job_id:  # else one task of an array: the run goes on
+        elif run.job_id == job_ids.short(job_id):  # else one task of an array: the run goes on
             if run.desired != Desired.CANCEL:
                 wished.add(job_id)
             cancellation.request_cancel(run=run, user=person, address=address)

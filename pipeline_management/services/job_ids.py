@@ -10,11 +10,24 @@ from hpc.rows import QueueRow
 
 PLAIN = re.compile(r"[0-9]{1,18}(?:[+_][0-9]{1,9}|_\[[0-9]{1,9}-[0-9]{1,9}\])?", re.ASCII)
 """A job, a part of a heterogeneous job, a task or a range of tasks of an array: 40, 40+1, 40_2, 40_[2-5]."""
+PBS = re.compile(r"[0-9]{1,18}(?:\[[0-9]{0,9}\])?(?:\.[A-Za-z0-9][A-Za-z0-9.-]{0,254})?", re.ASCII)
+"""A job, an array or a subjob, with or without the name of the server: 40, 40[], 40[2], 40.pbs01."""
+
+
+def is_id(job_id: str, scheduler: str) -> bool:
+    """Whether that scheduler family could mean a job by it."""
+    return (PBS if scheduler == "pbs" else PLAIN).fullmatch(job_id) is not None
+
+
+def short(job_id: str) -> str:
+    """Without the name of a PBS server."""
+    return job_id.partition(".")[0]
 
 
 def base_of(job_id: str) -> str:
-    """The number that the submission returned: "40" of "40_[2-5%2]"."""
-    return re.split(r"[+_]", job_id, maxsplit=1)[0]
+    """What the submission returned: "40" of "40_[2-5%2]", "40[]" of "40[2].pbs01"."""
+    number = re.split(r"[+_]", short(job_id), maxsplit=1)[0]
+    return re.sub(r"\[[0-9]*\]$", "[]", number)
 
 
 class Listing:
@@ -33,6 +46,15 @@ class Listing:
 
 
 def _meant(rows: Sequence[QueueRow], job_id: str) -> list[QueueRow]:
+    job_id = short(job_id)
+    if subjob := re.fullmatch(r"[0-9]+\[([0-9]+)\]", job_id):
+        index = int(subjob[1])
+        alone = [row for row in rows if row.job_id == job_id]
+        return alone or [
+            replace(row, job_id=job_id, tasks=subjob[1])
+            for row in rows
+            if row.job_id.endswith("[]") and _holds(row.tasks, index, index)
+        ]
     number, separator, rest = re.split(r"([+_]|$)", job_id, maxsplit=1)[:3]
     if separator != "_":
         return [row for row in rows if not separator or row.job_id == job_id]

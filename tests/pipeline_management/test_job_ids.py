@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hpc.rows import QueueRow
-from pipeline_management.services.job_ids import PLAIN, Listing, base_of
+from pipeline_management.services.job_ids import PLAIN, Listing, base_of, is_id
 
 
 def row(job_id: str, raw_id: str, tasks: str = "") -> QueueRow:
@@ -48,6 +48,36 @@ ROWS = [
 )
 def test_what_an_id_means(asked: str, found: list[str]) -> None:
     assert [r.job_id for r in Listing(ROWS).matching([asked])[asked]] == found
+
+
+ARRAYS = [row("12", "12"), row("13[]", "13[]", "2-3"), row("13[1]", "13[1]", "1")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("12", ["12"]),
+        ("12.pbs01", ["12"]),
+        ("13[]", ["13[]", "13[1]"]),
+        ("13[].pbs01", ["13[]", "13[1]"]),
+        ("13[1].pbs01", ["13[1]"]),
+        ("13[3]", ["13[3]"]),
+        ("13[4]", []),
+        ("13", []),
+    ],
+)
+def test_what_an_id_of_pbs_means(asked: str, found: list[str]) -> None:
+    assert is_id(asked, "pbs")
+    assert [r.job_id for r in Listing(ARRAYS).matching([asked])[asked]] == found
+
+
+@pytest.mark.parametrize("text", ["", "12_1", "12+1", "12.", "12[", "12[a]", "12.-x", "12[].pbs/1", "-12"])
+def test_what_is_no_id_of_pbs(text: str) -> None:
+    assert not is_id(text, "pbs")
+
+
+def test_each_scheduler_has_its_own_form() -> None:
+    assert is_id("40_[2-5]", "slurm") and not is_id("40[]", "slurm") and not is_id("40.x", "local")
 
 
 def test_a_task_with_a_row_of_its_own_keeps_nothing_of_the_others() -> None:

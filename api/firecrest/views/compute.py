@@ -82,13 +82,13 @@ class ComputeView(FirecrestView):
             body.setdefault("description", self.field_description)
         return super().refuse(status, error, headers, **body)
 
-    def ids(self, text: str) -> list[str]:
-        """A comma list of job ids. Raises ``Refusal``."""
+    def ids(self, account: SystemAccount, text: str) -> list[str]:
+        """A comma list of job ids, in the form of the account's system. Raises ``Refusal``."""
         ids = text.split(",")
         for job_id in ids:
             if not job_id:
                 raise self.refuse(400, "Jobs list wrong format")
-            if not job_ids.PLAIN.fullmatch(job_id):
+            if not job_ids.is_id(job_id, account.system.scheduler):
                 raise self.refuse(400, f"{job_id} is not a valid job ID")
         return ids
 
@@ -148,7 +148,7 @@ class JobsView(ComputeView):
     def get(self, request: Request) -> HttpResponseBase:
         account, fields = self._find_account(), self.query
         asked = fields.optional("jobs")
-        ids = self.ids(asked) if asked is not None else []
+        ids = self.ids(account, asked) if asked is not None else []
         return self.queue(account, ids, everybody=not fields.flag("userJobs", default=True))
 
     def queue(
@@ -192,7 +192,7 @@ class JobView(JobsView):
     @_asks("job", "One job in the queue", _JOB)
     def get(self, request: Request, jobid: str) -> HttpResponseBase:
         account = self._find_account()
-        return self.queue(account, self.ids(self.query.checked(jobid, "'jobid'")))
+        return self.queue(account, self.ids(account, self.query.checked(jobid, "'jobid'")))
 
     @_asks("cancel", "Cancel one job, or those of a comma list", _JOB)
     def delete(self, request: Request, jobid: str) -> HttpResponseBase:
