@@ -8,5 +8,5 @@ fi
 . "$(dirname "${BASH_SOURCE[0]}")/deploy/environment.sh"
 [ $# -eq 0 ] || centro_fail "unknown argument '$1'; see --help"
 centro_configure
-centro_exec "$centro_python" -m celery --app centro.celery --quiet beat \
+centro_exec "$centro_python" -m celery --app centro.celery --quiet --skip-checks beat \
     --pidfile= --loglevel "$centro_log_level"

@@ -21,6 +21,6 @@ for queue in ${queues//,/ }; do
 done
 [ -n "$queues" ] || centro_fail "--queues needs a value; see --help"
 centro_configure
-centro_exec "$centro_python" -m celery --app centro.celery --quiet worker \
+centro_exec "$centro_python" -m celery --app centro.celery --quiet --skip-checks worker \
     --pool threads --concurrency "$centro_worker_threads" --queues "$queues" \
     --without-gossip --without-mingle --without-heartbeat --loglevel "$centro_log_level"
