@@ -3,7 +3,8 @@
 ``accounts`` lists what the user may charge, ``queues`` describes all queues, ``trial`` submits without submitting.
 Slurm: sacctmgr(1), scontrol(1), ``sbatch --test-only`` (sbatch(1): "validate the batch script and return an estimate
 of when a job would be scheduled"; it prints on standard error, measured with 22.05.8). PBS: ``qstat -Qf``
-(qstat(1B)); it has nothing like a trial and no list of accounts.
+and ``qstat -Bf`` (qstat(1B)), as JSON where it is OpenPBS, since the plain form folds long lines; it has nothing like a
+trial and no list of accounts.
 """
 
 from __future__ import annotations
@@ -26,7 +27,18 @@ trial() {
 """
 
 _PBS = r"""
-queues() { bounded "${CENTRO_BIN:+$CENTRO_BIN/}qstat" -Qf; }
+queues() {
+  bounded "${CENTRO_BIN:+$CENTRO_BIN/}qstat" -Q -f -F json || return
+  printf '\n@@centro@@\n'
+  bounded "${CENTRO_BIN:+$CENTRO_BIN/}qstat" -B -f -F json
+}
+"""
+
+_TORQUE = r"""
+queues() {
+  bounded "${CENTRO_BIN:+$CENTRO_BIN/}qstat" -Qf || return
+  bounded "${CENTRO_BIN:+$CENTRO_BIN/}qstat" -Bf
+}
 """
 
 
@@ -41,13 +53,15 @@ class Family:
 FAMILIES = {
     "slurm": Family(_SLURM, ("accounts", "queues", "trial")),
     "pbs": Family(_PBS, ("queues",)),
+    "torque": Family(_TORQUE, ("queues",)),
 }
-"""By the name of the scheduler; one that is not here has nothing to be asked."""
+"""By the name of the scheduler or of its dialect; one that is not here has nothing to be asked."""
 
 
 def family_of(scheduler: Scheduler) -> Family:
     """What can be asked of a scheduler; nothing of those that start jobs at once."""
-    return FAMILIES.get(scheduler.name, Family())
+    dialect = scheduler.config.options.get("dialect", "")
+    return FAMILIES.get(dialect) or FAMILIES.get(scheduler.name, Family())
 
 
 def trial_files(scheduler: Scheduler, spec: JobSpec) -> dict[str, bytes]:

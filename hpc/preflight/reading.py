@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from hpc.schedulers.pbs_tables import SPLIT
 from hpc.schedulers.slurm_parse import duration
 
 _KIB = 1024
@@ -60,7 +62,9 @@ class Association:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A partition or queue and whom it lets in; empty tuples are everybody, ``walltime`` None is no limit."""
+    """A partition or queue and whom it lets in; empty tuples are everybody, ``walltime`` None is no limit.
+
+    ``users`` are entries of PBS's access list: a name, after a sign where it has one."""
 
     name: str
     is_up: bool
@@ -69,6 +73,14 @@ class Queue:
     walltime: timedelta | None = None
     accounts: tuple[str, ...] = ()
     qos: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+
+    def lets_in(self, user: str) -> bool:
+        """Whether the access list has the user; the first entry that fits counts (pbs_queue_attributes(7B))."""
+        for entry in self.users:
+            if entry.lstrip("+-") in (user, "*"):
+                return not entry.startswith("-")
+        return not self.users
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,32 +185,66 @@ def _listed(value: str) -> tuple[str, ...]:
 
 
 def pbs_queues(output: str) -> list[Queue]:
-    """From ``qstat -Qf``: "Queue: name" and indented "key = value" lines."""
-    return [_pbs_queue(name, values) for name, values in _pbs_records(output)]
+    """From ``qstat -Qf`` and ``qstat -Bf``, as JSON or plain: "Queue: name" and indented "key = value" lines, of which
+    long ones go on after a tab."""
+    queues, server = _pbs_json(output) if output.lstrip().startswith("{") else _pbs_plain(output)
+    default = server.get("default_queue", "")
+    return [_pbs_queue(name, values, name == default) for name, values in queues.items()]
 
 
-def _pbs_records(output: str) -> Iterator[tuple[str, dict[str, str]]]:
-    name, values = "", dict[str, str]()
-    for line in output.splitlines():
+_Tables = tuple[dict[str, dict[str, str]], dict[str, str]]
+
+
+def _pbs_plain(output: str) -> _Tables:
+    queues: dict[str, dict[str, str]] = {}
+    server: dict[str, str] = {}
+    values = dict[str, str]()
+    for line in output.replace("\n\t", "").splitlines():
         if line.startswith("Queue:"):
-            if name:
-                yield name, values
-            name, values = line.partition(":")[2].strip(), {}
+            values = queues.setdefault(line.partition(":")[2].strip(), {})
+        elif line.startswith("Server:"):
+            values = server
         elif " = " in line:
             key, _, value = line.strip().partition(" = ")
             values[key] = value
-    if name:
-        yield name, values
+    return queues, server
 
 
-def _pbs_queue(name: str, values: dict[str, str]) -> Queue:
+def _pbs_json(output: str) -> _Tables:
+    first, _, second = output.partition(SPLIT)
+    servers = list(_pbs_table(second, "Server").values())
+    return _pbs_table(first, "Queue"), servers[0] if servers else {}
+
+
+def _pbs_table(text: str, key: str) -> dict[str, dict[str, str]]:
+    """The attributes of each, those of resources like "resources_max.walltime"; nothing from a text that is cut."""
+    try:
+        table = json.loads(text, strict=False)[key]
+        return {str(name): dict(_flat(values)) for name, values in table.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _flat(values: dict[str, object]) -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}.{part}", str(inner)) for part, inner in value.items())
+        else:
+            yield key, str(value)
+
+
+def _pbs_queue(name: str, values: dict[str, str], is_default: bool) -> Queue:
     enabled, started = values.get("enabled") == "True", values.get("started") == "True"
     state = "enabled" if enabled else "not enabled"
+    listed = values.get("acl_users", "") if values.get("acl_user_enable") == "True" else ""
+    users = [entry.strip().partition("@")[0] for entry in listed.split(",")]
     return Queue(
         name=name,
-        is_up=enabled,
+        is_up=enabled and started,
         state=state if started else f"{state}, not started",
+        is_default=is_default,
         walltime=_pbs_duration(values.get("resources_max.walltime", "")),
+        users=tuple(entry for entry in users if entry),
     )
 
 

@@ -17,6 +17,8 @@ from hpc.client import SystemClient
 from hpc.commands import Command, CommandResult
 from hpc.errors import HpcError, IncompleteAnswer, NotSupported, SchedulerError, SchedulerSilent
 from hpc.jobs import JobInfo, JobSpec, JobState
+from hpc.preflight import reading
+from hpc.preflight.asking import look
 from hpc.schedulers.base import SchedulerConfig
 from hpc.schedulers.pbs import PbsScheduler
 from hpc.schedulers.pbs_parse import parse_jobs, state_of
@@ -331,6 +333,13 @@ def test_nodes_and_queues(pbs_system: SystemClient) -> None:
     assert [queues[name].state for name in ("workq", "disabled", "stopped")] == [
         "up", "closed", "stopped"
     ]  # fmt: skip
+
+
+def test_a_look_before_a_submission(pbs_system: SystemClient, folder: str) -> None:
+    parts = pbs_system.run(look(pbs_system.scheduler, SPEC, paths=[], workdir=folder, seconds=20))
+    queues = {queue.name: queue for queue in reading.pbs_queues(parts["queues"].output)}
+    assert parts["queues"].code == 0 and queues["workq"].is_default
+    assert not queues["stopped"].is_up and not queues["priv"].lets_in("test1")
 
 
 def test_slurms_imitations_are_recognised(pbs_system: SystemClient, pbs_bin: Path) -> None:

@@ -14,7 +14,10 @@ from hpc.errors import IncompleteAnswer
 from hpc.jobs import JobSpec
 from hpc.preflight import asking, reading
 from hpc.preflight.asking import Part, look
+from hpc.preflight.families import family_of
+from hpc.schedulers.pbs_tables import SPLIT
 from hpc.schedulers.registry import scheduler_for
+from tests.hpc.recordings import recorded
 
 SPEC = JobSpec(name="cx", script_path="job.sh", workdir="/x/y", queue="part01", account="acct1")
 
@@ -155,9 +158,45 @@ def test_pbs_queues() -> None:
     )
     assert reading.pbs_queues(text) == [
         reading.Queue("workq", True, "enabled"),
-        reading.Queue("short", True, "enabled, not started", walltime=timedelta(minutes=90)),
+        reading.Queue("short", False, "enabled, not started", walltime=timedelta(minutes=90)),
         reading.Queue("off", False, "not enabled"),
     ]
+
+
+def test_recorded_queues_of_openpbs() -> None:
+    text = recorded("qstat-Qf-json", "openpbs").text + SPLIT + recorded("qstat-Bf-json", "openpbs").text
+    queues = {queue.name: queue for queue in reading.pbs_queues(text)}
+    assert queues["workq"] == reading.Queue("workq", True, "enabled", is_default=True)
+    assert queues["short"].walltime == timedelta(minutes=10)
+    assert (queues["disabled"].is_up, queues["disabled"].state) == (False, "not enabled")
+    # PBS takes a job for a queue that is not started, and lets it wait (qsub-ok-stopped)
+    assert (queues["stopped"].is_up, queues["stopped"].state) == (False, "enabled, not started")
+    # a job of anybody else is refused (qsub-err-acl)
+    assert (queues["priv"].lets_in("test2"), queues["priv"].lets_in("test1")) == (True, False)
+    for cut in (text[:500], "{", '{"Queue": 5}', "{}" + SPLIT + "[]", '{"Queue": {"a": 1}}'):
+        assert reading.pbs_queues(cut) == []
+    without_server = recorded("qstat-Qf-json", "openpbs").text
+    assert [queue.is_default for queue in reading.pbs_queues(without_server)] == [False] * 5
+
+
+def test_folded_lines_and_the_default_queue_of_torque() -> None:
+    text = (
+        "Queue: batch\n    queue_type = Execution\n    acl_user_enable = True\n"
+        "    acl_users = anna@login.example,berta@*,-carla@login.example,\n\t+dora\n"
+        "    enabled = True\n    started = True\n\n"
+        "Server: torque\n    server_state = Active\n    default_queue = batch\n"
+    )
+    (queue,) = reading.pbs_queues(text)
+    assert queue.is_default and queue.users == ("anna", "berta", "-carla", "+dora")
+    assert [queue.lets_in(name) for name in ("berta", "carla", "dora", "emma")] == [
+        True, False, True, False,
+    ]  # fmt: skip
+
+
+def test_what_is_asked_of_each_dialect() -> None:
+    assert "-F json" in family_of(scheduler_for("pbs", {})).functions
+    torque = family_of(scheduler_for("pbs", {"dialect": "torque"}))
+    assert torque.parts == ("queues",) and "json" not in torque.functions
 
 
 def test_a_trial() -> None:

@@ -26,7 +26,7 @@ def judged(
         trial, start = _trial(parts["trial"])
         return [
             _account(parts["accounts"], spec, username),
-            _queue(parts["queues"], queues, spec),
+            _queue(parts["queues"], queues, spec, username),
             trial,
         ], start
     if scheduler == SchedulerKind.PBS:
@@ -35,7 +35,7 @@ def judged(
             "PBS cannot be asked when it would start a job, nor which accounts are valid."
         )
         return [
-            _queue(parts["queues"], queues, spec),
+            _queue(parts["queues"], queues, spec, username),
             Step("start", Status.UNKNOWN, says_nothing),
         ], None
     return [
@@ -103,7 +103,7 @@ def _listed(names: list[str]) -> str:
 # --- queue ------------------------------------------------------------------------------------
 
 
-def _queue(part: Part, known: list[Queue], spec: JobSpec) -> Step:
+def _queue(part: Part, known: list[Queue], spec: JobSpec, username: str) -> Step:
     if not known:
         return _silent("queue", part)
     if spec.queue is None:
@@ -117,10 +117,13 @@ def _queue(part: Part, known: list[Queue], spec: JobSpec) -> Step:
         guess = did_you_mean(spec.queue, names)
         message = f"There is no queue {spec.queue}{guess}; {_there_are(names)}."
         return Step("queue", Status.BAD, message)
-    return _state_of(chosen[0], spec)
+    return _state_of(chosen[0], spec, username)
 
 
-def _state_of(queue: Queue, spec: JobSpec) -> Step:
+def _state_of(queue: Queue, spec: JobSpec, username: str) -> Step:
+    if not queue.lets_in(username):
+        message = f"The queue {queue.name} does not let {username} in."
+        return Step("queue", Status.BAD, message)
     if not queue.is_up:
         message = f"The queue {queue.name} is {queue.state}: jobs wait or are refused."
         return Step("queue", Status.WARNING, message)

@@ -200,5 +200,11 @@ def test_pbs_and_plain_processes() -> None:
     assert "PBS cannot be asked" in found[1].message and start is None
     default, _ = judged({"queues": queues}, SPEC, "pbs", "u")
     assert default[0].message == "The scheduler's default queue is used."
+    text = "Queue: q\n    acl_user_enable = True\n    acl_users = anna@*\n    enabled = True\n    started = True\n"
+    (closed, _), _ = judged({"queues": part(text)}, replace(SPEC, queue="q"), "pbs", "u")
+    assert (closed.status, closed.message) == ("bad", "The queue q does not let u in.")
+    text = "Queue: q\n    enabled = True\n    started = False\n"
+    (waiting, _), _ = judged({"queues": part(text)}, replace(SPEC, queue="q"), "pbs", "u")
+    assert (waiting.status, "not started" in waiting.message) == ("warning", True)
     local, _ = judged({}, SPEC, "local", "u")
     assert [s.status for s in local] == ["good"]
