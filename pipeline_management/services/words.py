@@ -33,16 +33,23 @@ def plain(text: str) -> str:
 
 
 def whole_words(text: str) -> list[str]:
-    """The words of a text as somebody would type them, each once, in its order."""
-    found = (word.group()[:LONGEST] for word in _WORD.finditer(plain(text)))
-    return list(dict.fromkeys(found))
+    """The words of a text as somebody would type them, each once, in its order.
+
+    Those that are not written down of file names are left out while there are others: a whole file name finds.
+    """
+    found = _cut(text)
+    return [word for word in found if word not in _COMMON] or found
+
+
+def _cut(text: str) -> list[str]:
+    return list(dict.fromkeys(word.group()[:LONGEST] for word in _WORD.finditer(plain(text))))
 
 
 def words_of(texts: Iterable[str], *, without: frozenset[str] = frozenset()) -> list[str]:
     """All words under which the texts are to be found, at most ``MOST``."""
     found: dict[str, None] = {}
     for text in texts:
-        for word in whole_words(text):
+        for word in _cut(text):
             parts = [word, *(part.group() for part in _PART.finditer(word))]
             found.update(dict.fromkeys(part for part in parts if len(part) > 1 or part == word))
         if len(found) >= MOST:
