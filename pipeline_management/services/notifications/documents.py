@@ -81,7 +81,10 @@ def run_fields(run: Run) -> dict[str, Any]:
     }
 
 
-_LINKED = ("events", "tasks", "log", "cancel", "hold", "release", "resubmit", "resume")
+_LINKED = (
+    *("events", "tasks", "log", "labels", "notes", "star"),
+    *("cancel", "hold", "release", "resubmit", "resume"),
+)
 _TIMES = ("created_at", "submitted_at", "started_at", "ended_at", "finished_at")
 
 
