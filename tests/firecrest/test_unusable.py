@@ -8,16 +8,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import Credential, CredentialKind
 from api.firecrest.errors import UNUSABLE_TEXT
 from hpc.errors import ConnectFailed
 from pipeline_management.models import ApiTask, Maintenance, Run, System, Transfer
 from pipeline_management.services import clients, maintenance, native_jobs
 from tests.factories import make_account, make_system, make_user
 from tests.firecrest.desk import ROOT, error_headers, token_of
+from tests.firecrest.test_status import HOST_KEY
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -118,6 +121,22 @@ def test_every_service_says_so(method: str, path: str, fields: dict[str, Any]) -
     answer = asking.ask(method, path, fields)
     assert (answer.status_code, list(error_headers(answer))) == (400, [AWAY]), answer.content
     assert UNUSABLE_TEXT in answer.content.decode()
+    assert nothing_is_left()
+
+
+def test_a_credential_that_no_key_opens_is_told_alike(
+    settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    ssh = {"transport": "ssh", "host": "h", "host_keys": [HOST_KEY]}
+    asking = Asking(**ssh)
+    credential = Credential.objects.create(kind=CredentialKind.KEY, secret="x")
+    asking.broken.accounts.update(credential=credential)
+    settings.CENTRO_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    for method, path, values in (OTHERS[0], JOBS[0]):
+        answer = asking.ask(method, path, values)
+        assert (answer.status_code, answer[AWAY]) == (400, UNUSABLE_TEXT)
+    assert "encrypted with a key that is not in encryption_keys" in caplog.text
+    assert asking.standing("fine") == ("available", "System ready")
     assert nothing_is_left()
 
 
