@@ -18,9 +18,9 @@ def no_renewer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr("pipeline_management.services.leases._start_renewer", lambda: None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def impatient(lab: Lab) -> Iterator[LiveStack]:
-    """A portal for the whole session."""
+    """One for all these tests, stopped after them: one that idles takes a twentieth of a processor."""
     yield from impatient_portal(lab)
 
 

@@ -11,9 +11,9 @@ from tests.lab.lab import Lab
 from tests.stack import LiveStack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def faulty(faulty_lab: Lab) -> Iterator[LiveStack]:
-    """A portal on that lab."""
+    """A portal on that lab; not for the whole session: one that idles takes a twentieth of a processor."""
     yield from impatient_portal(faulty_lab)
 
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from tests.lab.lab import Lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def portal(lab: Lab) -> Iterator[Portal]:
-    """The portal's own processes with OAuth clients; see tests/firecrest/portal.py."""
+    """The portal's own processes with OAuth clients, for all these tests; see tests/firecrest/portal.py."""
     from tests.firecrest.portal import running
 
     with running(lab) as started:
@@ -29,13 +29,13 @@ def client_kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def alice(portal: Portal, client_kind: str) -> Iterator[Any]:
     """The client of a person with an account on most systems."""
     yield from portal.judged("alice", client_kind)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bob(portal: Portal, client_kind: str) -> Iterator[Any]:
     """Somebody else's."""
     yield from portal.judged("bob", client_kind)
