@@ -9,10 +9,15 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["program"]
+__all__ = ["head", "program"]
 
 
 @cache
 def program(name: str) -> bytes:
     """The content of one file, by its path below ``files/``. Raises ``FileNotFoundError`` for an unknown one."""
     return files("hpc.engines").joinpath("files", name).read_bytes()
+
+
+def head(name: str) -> bytes:
+    """The program that leads an engine's run: what all of them begin with, and the engine's own ("jetstream")."""
+    return program("head_start.sh") + b"\n" + program(f"{name}_head.sh")

@@ -5,36 +5,10 @@
 # CENTRO_RESUME (1 or 0), CENTRO_STAGE_IN (shell text), CENTRO_ARCHIVE (a directory), CENTRO_RETRIEVE (1 or 0).
 #
 # Exit codes: 0 all done; 1 a task failed; 65 the pipeline could not be built from the configuration; 66 stage in
-# failed; 69 no jetstream; 74 archiving failed; 75 the project is in use; 130 ended by a signal.
-set -u
-work=${CENTRO_WORK_DIR:-$CENTRO_RUN_DIR}
+# failed; 69 no jetstream; 74 archiving failed; 75 the project is in use; 130 ended by a signal. Needs
+# head_start.sh before it.
 project=$work/project
 engine=$CENTRO_RUN_DIR/engine
-child= ended=
-
-report() { # never in the way
-  command -v centro-event > /dev/null 2>&1 || return 0
-  centro-event "$@" > /dev/null 2>&1 9>&- || :
-}
-
-give_up() { # CODE TEXT
-  echo "centro: $2" >&2
-  report error "$2"
-  exit "$1"
-}
-
-end() { ended=1; [ -z "$child" ] || kill -TERM "$child" 2> /dev/null; }
-trap end TERM INT HUP
-
-run() { # a command, its exit code also when a signal comes in between
-  [ -z "$ended" ] || return 130
-  "$@" 9>&- & child=$!
-  [ -z "$ended" ] || kill -TERM "$child" 2> /dev/null
-  wait "$child"; code=$?
-  while kill -0 "$child" 2> /dev/null; do wait "$child"; code=$?; done
-  child=
-  return "$code"
-}
 
 stage() { # NAME CODE TEXT COMMAND…: a stage with its own state
   name=$1 failure=$2 text=$3
@@ -83,15 +57,14 @@ owner_is_gone() { # whether the process that a lock file names is surely not the
     case $found in *RUNNING*|*SUSPENDED*|*COMPLETING*) return 1;; esac
     return 0
   fi
+  if command -v qstat > /dev/null 2>&1; then
+    found=$(qstat "$job" 2>&1) || case $found in *"Unknown Job Id"*|*"has finished"*) return 0;; esac
+  fi
   return 1
 }
 
-mkdir -p "$work" && cd "$work" || give_up 75 "the directory $work cannot be used"
-exec 9> "$work/.project.lock"
 # one head at a time in one project, whatever Jetstream's own lock is worth there
-if command -v flock > /dev/null 2>&1 && ! flock -n 9; then
-  give_up 75 "another run works in $project at this moment"
-fi
+enter "$work" "$project"
 CENTRO_HEAD_JOB=${SLURM_JOB_ID:-${PBS_JOBID:-$$}}
 if [ -e "$project/jetstream/pid.lock" ]; then
   if owner_is_gone "$project/jetstream/pid.lock"; then
@@ -105,12 +78,7 @@ printf '%s\n' "$CENTRO_HEAD_JOB" > "$work/head.job"
 
 command -v "$JETSTREAM_COMMAND" > /dev/null 2>&1 || give_up 69 "there is no command $JETSTREAM_COMMAND on this system"
 export JETSTREAMDIR="$engine/jetstream" PYTHONPATH="$engine/python${PYTHONPATH:+:$PYTHONPATH}"
-if [ "$JETSTREAM_BACKEND" = centro_slurm ]; then
-  # what the head's own job was given must not become the limits of its children
-  for name in $(env | sed -n 's/^\(SLURM_[A-Z0-9_]*\)=.*/\1/p'); do
-    case $name in SLURM_CONF) ;; *) unset "$name";; esac
-  done
-fi
+[ "$JETSTREAM_BACKEND" != centro_slurm ] || forget_own_job
 
 if [ "$CENTRO_RESUME" = 0 ]; then
   if [ "$CENTRO_RETRIEVE" = 1 ]; then

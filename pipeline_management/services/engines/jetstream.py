@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, ClassVar
 
-from hpc.engines import program
+from hpc.engines import head, program
 from hpc.quoting import shell_words
 from pipeline_management.choices import Engine
 from pipeline_management.errors import Problem
@@ -138,7 +138,7 @@ class JetstreamEngine(PipelineEngine):
 
     def files(self, version: PipelineVersion) -> dict[str, bytes]:
         return {
-            "engine/head.sh": program("jetstream_head.sh"),
+            "engine/head.sh": head("jetstream"),
             "engine/jetstream/config.yaml": _settings(version),
             "engine/python/centro_reporting.py": program("centro_reporting.py"),
             "engine/python/centro_jetstream.py": program("centro_jetstream.py"),

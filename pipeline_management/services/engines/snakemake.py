@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from hpc.engines import program
+from hpc.engines import head, program
 from hpc.quoting import shell_words
 from pipeline_management.choices import Engine
 from pipeline_management.errors import Problem
@@ -103,7 +103,7 @@ class SnakemakeEngine(PipelineEngine):
 
     def files(self, version: PipelineVersion) -> dict[str, bytes]:
         return {
-            "engine/head.sh": program("snakemake_head.sh"),
+            "engine/head.sh": head("snakemake"),
             "engine/python/centro_reporting.py": program("centro_reporting.py"),
             f"engine/python/{_PLUGIN}": program(_PLUGIN),
         }
