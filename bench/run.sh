@@ -9,7 +9,7 @@ if [ -z "${CENTRO_LAB_DIR:-}" ]; then
     trap '"$python" -m tests.lab down --dir "$CENTRO_LAB_DIR"' EXIT
 fi
 failed=0
-for bench in poll submit web firecrest events live transfer history; do
+for bench in poll submit web firecrest events live transfer history workbook; do
     "$python" -m "bench.$bench" || failed=1
     echo
 done
