@@ -57,9 +57,10 @@ def keep_static(lab: Lab, var: Path) -> None:
 
 
 def _folder(lab: Lab) -> Path:
-    """Of the first lab of this run."""
-    folders = os.environ.get("CENTRO_LAB_DIRS", "").split()
-    return Path(folders[0]) if folders else lab.layout.root
+    """Of the first lab of this run, which outlives those that single tests start."""
+    named = os.environ.get("CENTRO_LAB_DIRS") or os.environ.get("CENTRO_LAB_DIR", "")
+    folders = [folder for folder in map(Path, named.split()[:1]) if folder.is_dir()]
+    return folders[0] if folders else lab.layout.root
 
 
 @contextlib.contextmanager

@@ -22,7 +22,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 def measured(lab: Lab, *arguments: str) -> Figures:
     """What a bench printed: "P8 reason-0" -> its values. The test fails where the bench does."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CENTRO_", "DJANGO_", "PYTEST_"))}
+    ours = ("CENTRO_", "DJANGO_", "PYTEST_")
+    # the folders of labs tell where what a portal needs is kept, once made
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(ours) or k == "CENTRO_LAB_DIRS"}
     answer = subprocess.run(
         [sys.executable, "-m", *arguments], cwd=ROOT, env=kept | lab.env(), capture_output=True, text=True,
         timeout=280, check=False,
