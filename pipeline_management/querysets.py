@@ -16,8 +16,8 @@ if TYPE_CHECKING:
         PipelineVersion,
         Run,
         System,
-        UsageSums,
     )
+    from pipeline_management.models.usage import UsageSums  # noqa: F401  types only
 
 
 class RunQuerySet(models.QuerySet["Run"]):

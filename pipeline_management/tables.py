@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import overload
+from typing import Any, overload
 from uuid import UUID
 
 import django_tables2 as tables
@@ -15,36 +15,69 @@ from django_tables2.data import TableData
 
 from pipeline_management.choices import TERMINAL_STATES, RunState
 from pipeline_management.models import Run
+from pipeline_management.row_counts import RowCount, count_soon
 
 PER_PAGE = 50
 PAGE_SIZES = (25, 50, 100)
 COUNT_LIMIT = 2_000
+SORTED_HERE = 500
 
 
 class BoundedPaginator(Paginator):
-    """Counts at most ``COUNT_LIMIT`` rows, so that a list of a million runs costs no full count.
+    """Counts at most ``COUNT_LIMIT`` rows, so that a list of a million runs costs no full count; where even that
+    takes long, those of the pages up to ``wanted``, the number of the page that is asked for.
 
-    ``more`` says that there are rows beyond the limit; they are reached by narrowing the filter.
+    ``more`` says that there are others; ``is_cut`` that no page reaches them and only a narrower filter does.
     """
 
+    def __init__(self, rows: Any, per_page: int, wanted: int = 1) -> None:
+        super().__init__(rows, per_page)
+        self.wanted = wanted
+
     @cached_property
-    def _counted(self) -> int:
+    def _counted(self) -> RowCount:
+        needed = max(1, self.wanted) * self.per_page
         rows = self.object_list
-        table_data = getattr(rows, "data", rows)
-        data = getattr(table_data, "data", table_data)
-        if isinstance(data, QuerySet) and not isinstance(table_data, ActiveFirst):
-            return int(data.order_by()[: COUNT_LIMIT + 1].count())
-        return len(table_data)
+        while not isinstance(rows, ActiveFirst | QuerySet) and hasattr(rows, "data"):
+            rows = rows.data  # django-tables2 wraps them
+        if isinstance(rows, ActiveFirst):
+            return rows.counted(needed)
+        if isinstance(rows, QuerySet):
+            return count_soon(rows.prefetch_related(None), limit=COUNT_LIMIT, needed=needed)
+        return RowCount(len(rows), True)
 
     @cached_property
     def count(self) -> int:
-        """Number of rows that the pages cover."""
-        return min(self._counted, COUNT_LIMIT)
+        """Number of rows that the pages cover; one more than the wanted page's where only that is known."""
+        counted = self._counted
+        reachable = counted.is_all or self.is_cut
+        return counted.number if reachable else counted.number + 1
 
     @property
     def more(self) -> bool:
-        """Whether there are more rows than the pages cover."""
-        return self._counted > COUNT_LIMIT
+        """Whether there are more rows than ``known``."""
+        return not self._counted.is_all
+
+    @property
+    def known(self) -> int:
+        """Number of rows that there are at least."""
+        return self._counted.number
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether no page reaches the others."""
+        return self.more and self._counted.number >= COUNT_LIMIT
+
+
+def newest_keys(runs: QuerySet[Run], counted: RowCount) -> list[UUID] | QuerySet[Run, UUID]:
+    """The primary keys of the runs, newest first, of which so many are ``counted``.
+
+    A few are sorted here: asked for them in this order, MariaDB walks through all runs by their time to find them.
+    """
+    if counted.is_all and counted.number <= SORTED_HERE:
+        rows = sorted(runs.order_by().values_list("created_at", "pk"), reverse=True)
+        return [pk for _at, pk in rows]
+    return runs.order_by("-created_at", "-id").values_list("pk", flat=True)
 
 
 class ActiveFirst(TableData):
@@ -58,6 +91,7 @@ class ActiveFirst(TableData):
 
     def __init__(self, runs: QuerySet[Run]) -> None:
         self.runs = runs.order_by("-created_at", "-id")
+        self._rest = RowCount(COUNT_LIMIT, False)
         super().__init__(self.runs)
 
     def order_by(self, aliases: object) -> None:
@@ -74,10 +108,18 @@ class ActiveFirst(TableData):
     def _others(self) -> QuerySet[Run]:
         return self.runs.filter(state__in=TERMINAL_STATES) if self._active else self.runs
 
+    def counted(self, needed: int) -> RowCount:
+        """See ``row_counts.count_soon``."""
+        active = len(self._active)
+        rest = max(0, COUNT_LIMIT - active)
+        others = self._others.prefetch_related(None)
+        self._rest = found = count_soon(others, limit=rest, needed=max(0, needed - active))
+        number = active + found.number
+        return RowCount(min(number, COUNT_LIMIT), found.is_all and number <= COUNT_LIMIT)
+
     @cached_property
     def _length(self) -> int:
-        others = self._others.prefetch_related(None).order_by()
-        return min(len(self._active) + int(others[: COUNT_LIMIT + 1].count()), COUNT_LIMIT + 1)
+        return self.counted(COUNT_LIMIT).number
 
     def __len__(self) -> int:
         return self._length
@@ -98,7 +140,7 @@ class ActiveFirst(TableData):
         ids = self._active[first:last]
         active = len(self._active)
         if last > active:
-            others = self._others.prefetch_related(None).values_list("pk", flat=True)
+            others = newest_keys(self._others.prefetch_related(None), self._rest)
             ids += others[max(0, first - active) : last - active]
         rows = {run.pk: run for run in self.runs.filter(pk__in=ids)} if ids else {}
         return [rows[pk] for pk in ids if pk in rows]
@@ -118,7 +160,9 @@ class RunTable(tables.Table):
         accessor="version__pipeline__name",
         order_by=("version__pipeline__name", "version__sort_key"),
     )
-    submitter = tables.Column(verbose_name=_("Submitter"), order_by=("submitter__username", "-created_at"))
+    submitter = tables.Column(
+        verbose_name=_("Submitter"), order_by=("submitter__username", "-created_at")
+    )
     lab = tables.Column(verbose_name=_("Lab"), order_by=("lab__name", "-created_at"))
     system = tables.Column(verbose_name=_("System"), order_by=("system__name", "-created_at"))
     created = tables.Column(
@@ -127,10 +171,22 @@ class RunTable(tables.Table):
     started = tables.Column(
         verbose_name=_("Started"), accessor="started_at", order_by=("started_at", "id")
     )
-    ended = tables.Column(verbose_name=_("Ended"), accessor="finished_at", order_by=("finished_at", "id"))
+    ended = tables.Column(
+        verbose_name=_("Ended"), accessor="finished_at", order_by=("finished_at", "id")
+    )
 
     class Meta:
         model = Run
         fields = ()
-        sequence = ("state", "name", "pipeline", "submitter", "lab", "system", "created", "started", "ended")
+        sequence = (
+            "state",
+            "name",
+            "pipeline",
+            "submitter",
+            "lab",
+            "system",
+            "created",
+            "started",
+            "ended",
+        )
         template_name = "runs/table.html"

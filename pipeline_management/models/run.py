@@ -155,6 +155,7 @@ class Run(models.Model):
             models.Index(fields=["account", "state", "next_at"], name="run_work"),
             models.Index(fields=["state", "next_at"], name="run_due"),
             models.Index(fields=["lab", "-created_at"], name="run_lab_newest"),
+            models.Index(fields=["lab", "state", "-created_at"], name="run_lab_state_newest"),
             models.Index(fields=["lab", "name", "-created_at"], name="run_project_newest"),
             models.Index(fields=["submitter", "-created_at"], name="run_submitter_newest"),
             models.Index(fields=["-created_at", "-id"], name="run_newest"),

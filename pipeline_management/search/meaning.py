@@ -9,7 +9,8 @@ from operator import and_, or_
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import IsNull
 
 from accounts.models import Lab
 from accounts.policy import Viewer
@@ -38,7 +39,9 @@ from pipeline_management.search.language import Query
 from pipeline_management.services import words
 
 FEW = 400
-"""Runs that are named one by one; of more than these each candidate is looked at while the list is walked."""
+"""Runs that are named one by one; more than these the database finds by itself."""
+MANY = 50_000
+"""Of more than these each run is looked at while the list is walked."""
 _NOTHING = Q(pk__in=[])
 _LOST_REASONS = (Reason.NO_RESULT, Reason.NEVER_STARTED)
 _LOST_FLAGS = (Attention.NO_SIGN_OF_LIFE, Attention.SUBMIT_UNKNOWN, Attention.STALE)
@@ -73,20 +76,24 @@ def mentions(text: str) -> Q:
 
 
 def _begins(word: str, **narrower: Any) -> Q:
-    return having(RunWord.objects.filter(word__startswith=word, **narrower))
+    # on MariaDB an index answers LIKE, not the LIKE BINARY of "startswith"; words have no capitals anyway
+    return having(RunWord.objects.filter(word__istartswith=word, **narrower))
 
 
 def having(rows: QuerySet[Any]) -> Q:
     """Runs that any of the rows (of a model with ``run``) belongs to.
 
     Few are named by their ids, so that the database goes straight to them. Many are asked for run by run:
-    then the list finds its first page soon, while naming them all would take long.
+    then the list finds its first page soon, while sorting them all would take long. MariaDB does sort them for
+    EXISTS and IN; a value that is looked up for each run it cannot turn round.
     """
     rows = rows.order_by()
     ids = list(rows.values_list("run_id", flat=True)[: FEW + 1])
     if len(ids) <= FEW:
         return Q(pk__in=set(ids))
-    return Q(Exists(rows.filter(run=OuterRef("pk"))))
+    if rows.values("pk")[: MANY + 1].count() <= MANY:
+        return Q(pk__in=rows.values("run_id"))
+    return Q(IsNull(Subquery(rows.filter(run=OuterRef("pk")).values("pk")[:1]), False))
 
 
 def _any(key: str, values: list[str], viewer: Viewer) -> Q:
@@ -164,11 +171,11 @@ def _input(value: str, viewer: Viewer) -> Q:
         return _begins(found[0], source=RunWord.Source.INPUT)
     if value.startswith("/"):
         name = value.rstrip("/").rpartition("/")[2]
-        return having(RunInput.objects.filter(name__startswith=name[:255], path__startswith=value))
-    by_name = having(RunInput.objects.filter(name__startswith=value[:255]))
-    if not found:
-        return by_name
-    return by_name | reduce(and_, (_begins(word, source=RunWord.Source.INPUT) for word in found))
+        return having(RunInput.objects.filter(name__istartswith=name[:255], path__startswith=value))
+    named = RunInput.objects.filter(name__istartswith=value[:255])
+    if not found or named.exists():
+        return having(named)
+    return reduce(and_, (_begins(word, source=RunWord.Source.INPUT) for word in found))
 
 
 _One = Callable[[str, Viewer], Q]

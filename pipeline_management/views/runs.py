@@ -17,7 +17,6 @@ from pipeline_management.search.keys import KEYS
 from pipeline_management.search.language import MAX_LENGTH
 from pipeline_management.services import exports, grouping, marks
 from pipeline_management.tables import (
-    COUNT_LIMIT,
     PAGE_SIZES,
     PER_PAGE,
     ActiveFirst,
@@ -49,8 +48,9 @@ def _table(request: PageRequest, narrowed: RunFilter) -> RunTable:
     table = RunTable(runs if orders else ActiveFirst(runs), order_by=orders)
     table.request = request
     # not by table.paginate, which would read its page before the one that is asked for
-    table.paginator = BoundedPaginator(table.rows, _size(request))
-    table.page = table.paginator.get_page(_number(request.GET.get("page", "")) or 1)
+    wanted = _number(request.GET.get("page", "")) or 1
+    table.paginator = BoundedPaginator(table.rows, _size(request), wanted)
+    table.page = table.paginator.get_page(wanted)
     return table
 
 
@@ -91,7 +91,6 @@ def _rows(request: PageRequest, narrowed: RunFilter) -> dict[str, Any]:
         "table": table,
         "live": any(not RunState(run.state).is_terminal for run in shown),
         "now": timezone.now(),
-        "count_limit": COUNT_LIMIT,
         "query": request.GET.urlencode(),
         "ticks": True,
         "stars": marks.starred(request.user, [run.pk for run in shown]),

@@ -79,11 +79,13 @@ def test_what_does_not_fit_is_not_found(site: Site, wanted: Run, text: str) -> N
     assert found(site, text) == set()
 
 
+@pytest.mark.parametrize("many", [0, 1000])
 @pytest.mark.parametrize("text", ["NA12878", "input:NA12878", "label:cohort-7", "-label:other trio"])
 def test_many_hits_are_found_as_few_are(
-    site: Site, wanted: Run, text: str, monkeypatch: pytest.MonkeyPatch
+    site: Site, wanted: Run, text: str, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(meaning, "FEW", 0)
+    monkeypatch.setattr(meaning, "MANY", many)
     assert found(site, text) == {wanted.pk}
 
 
