@@ -44,8 +44,13 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "run-reports": ("", "?now=1"),
     "api-run-log-search": ("?q=script",),
     "api-run-log-lines": ("?line=1",),
-    "usage": ("?group=person", "?group=lab", "?group=pipeline", "?group=system"),
-    "usage-export": ("?group=person",),
+    "usage": (
+        "?group=person&period=custom&first=2026-11-19&last=2026-11-21",
+        "?group=lab&period=custom&first=2026-11-19&last=2026-11-21",
+        "?group=pipeline&period=custom&first=2026-11-19&last=2026-11-21",
+        "?group=system&period=custom&first=2026-11-19&last=2026-11-21",
+    ),
+    "usage-export": ("?group=person&period=custom&first=2026-11-19&last=2026-11-21",),
 }
 REFUSED: dict[str, tuple[int, ...]] = {
     # the directory is not there, and the version is a plain script

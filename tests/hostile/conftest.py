@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.hostile.world import World
+    from tests.pages.site import Site
 
 
 @pytest.fixture(scope="module")
@@ -22,3 +23,11 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
     with django_db_blocker.unblock(), transaction.atomic():
         yield make_world(make_site())
         transaction.set_rollback(True)
+
+
+@pytest.fixture
+def site(db: None) -> Site:
+    """As for the tests of the pages."""
+    from tests.pages.site import make_site
+
+    return make_site()
