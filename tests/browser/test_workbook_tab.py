@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from openpyxl import Workbook, load_workbook
 from playwright.sync_api import expect
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+from tests.browser import steps
 
+if TYPE_CHECKING:
     from tests.browser.conftest import Open
     from tests.pages.site import Site
 
@@ -48,7 +46,7 @@ CELLS = ["files!A2", "files!B3", "files!C4", "files!A5", "files!C6"]
 
 
 def filled(template: bytes, rows: dict[int, tuple[Any, ...]]) -> bytes:
-    book: Workbook = load_workbook(io.BytesIO(template))
+    book = steps.book_of(template)
     settings = book["Settings"]
     for row in settings.iter_rows(min_row=2):
         if str(row[0].value).startswith("name"):
@@ -56,38 +54,24 @@ def filled(template: bytes, rows: dict[int, tuple[Any, ...]]) -> bytes:
     for number, values in rows.items():
         for column, value in enumerate(values, start=1):
             book["files"].cell(number, column).value = value
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    return steps.bytes_of(book)
 
 
-def upload(page: Page, data: bytes) -> None:
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    page.locator("#workbook-file").set_input_files(
-        {"name": "na12878.xlsx", "mimeType": kind, "buffer": data}
-    )
-
-
-def test_download_fill_mend_and_hand_over(site: Site, open_as: Open, tmp_path: Any) -> None:
+def test_download_fill_mend_and_hand_over(site: Site, open_as: Open) -> None:
     site.version.schema, site.version.content_sha256 = SCHEMA, "d" * 64
     site.version.save()
     page = open_as("submitter", "/submit/?pipeline=hello@1.0")
     page.get_by_role("tab", name="Workbook").click()
-    with page.expect_download() as caught:
-        page.locator("#workbook-download").click()
-    caught.value.save_as(tmp_path / "template.xlsx")
-    template = (tmp_path / "template.xlsx").read_bytes()
+    _, template = steps.downloaded(page, page.locator("#workbook-download"))
 
     right = dict(enumerate(GOOD, start=2))
-    upload(page, filled(template, {**right, **WRONG}))
+    steps.upload(page, filled(template, {**right, **WRONG}))
     faults = page.locator(".workbook-faults tbody tr")
     expect(faults).to_have_count(len(CELLS), timeout=20_000)
     assert faults.evaluate_all("rows => rows.map(row => row.dataset.cell)") == CELLS
-    with page.expect_download() as caught:
-        page.locator("#workbook-marked").click()
-    caught.value.save_as(tmp_path / "marked.xlsx")
-    assert load_workbook(tmp_path / "marked.xlsx")["files"]["A2"].comment is not None
+    _, marked = steps.downloaded(page, page.locator("#workbook-marked"))
+    assert steps.book_of(marked)["files"]["A2"].comment is not None
 
-    upload(page, filled((tmp_path / "marked.xlsx").read_bytes(), right))
+    steps.upload(page, filled(marked, right))
     page.locator("#workbook-take").click(timeout=20_000)
     page.wait_for_function("window.centroEditor.getValue().includes('NA12878_8')")

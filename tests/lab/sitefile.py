@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.lab.lab import Lab
 
 # person -> position in the lab's list of Unix users
-PEOPLE = {"alice": 0, "bob": 1, "dave": 2, "carol": 3}
+PEOPLE = {"alice": 0, "bob": 1, "dave": 2, "carol": 3, "nora": 1, "mona": 0}
 PASSWORDS = {name: f"{name}-lab-password" for name in (*PEOPLE, "olga", "admin")}
 
 
@@ -33,6 +33,12 @@ def render(lab: Lab) -> str:
                     "slug": "lab-b",
                     "visibility": "lab",
                     "members": {"dave": "submitter"},
+                },
+                {  # nobody has submitted for it, until a test does
+                    "name": "Lab C",
+                    "slug": "lab-c",
+                    "visibility": "lab",
+                    "members": {"mona": "manager", "nora": "submitter"},
                 },
             ],
             "pipelines": _pipelines(),
@@ -162,9 +168,29 @@ def _reporting() -> dict[str, Any]:
     return _pipeline("reporting", script, properties)
 
 
+PHOENIX_REPORT = """
+{
+  printf '<!doctype html><meta charset="utf-8"><title>Files</title><h1>%s</h1>' {{ config.project }}
+  printf '<p>Alignment: %s</p>' {{ config.dnaAlignmentStyle | default("tgen") }}
+  printf '<table>'
+  tail -n +2 files.tsv | sed 's/&/\\&amp;/g; s/</\\&lt;/g; s/^/<tr><td>/; s/\\t/<td>/g'
+  printf '</table>'
+} > report.html
+sleep 4
+"""
+
+
 def _phoenix() -> dict[str, Any]:
-    """The example site's Phoenix pipeline, slow enough on this cluster to be seen running."""
-    folder = Path(__file__).parents[2] / "deploy/pipelines/phoenix"
-    pipeline = _pipeline("phoenix", (folder / "job.sh.j2").read_text() + "sleep 4\n")
+    """The example site's Phoenix pipeline, with a report, and slow enough here to be seen running."""
+    deploy = Path(__file__).parents[2] / "deploy"
+    site = yaml.safe_load((deploy / "example-site.yaml").read_text())
+    (declared,) = (part for part in site["pipelines"] if part["name"] == "phoenix")
+    script = (deploy / declared["script_file"]).read_text() + PHOENIX_REPORT
+    pipeline = _pipeline("phoenix", script)
     del pipeline["schema"]
-    return {**pipeline, "schema_file": str(folder / "schema.json")}
+    return {
+        **pipeline,
+        **{key: str(deploy / declared[key]) for key in ("schema_file", "example_file")},
+        **{key: declared[key] for key in ("title", "description", "rules")},
+        "outputs": {"reports": ["report.html"], "outputs": ["files.tsv"]},
+    }
