@@ -174,9 +174,10 @@ def test_where_a_job_of_pbs_was_submitted(
         f'qstat() {{ echo "$@" >&2; cat; }}\n{functions}\n'
     )
     # the stand-in qstat reads its answer where the real one has nothing to read
-    text = (
-        text.replace("$_centro_ids </dev/null 2>&1", "$_centro_ids 2>/dev/null") + "centro_live\n"
-    )
+    listing = '"${centro_bin}qstat"'
+    before, found, after = text.partition(listing)
+    assert found
+    text = before + found + after.replace("</dev/null 2>&1", "2>/dev/null", 1) + "centro_live\n"
     answer = local_system.run(Command(("/bin/sh", "-c", text), lambda r: r, stdin=printed.encode()))
     assert [line.split(UNIT) for line in answer.text.splitlines()] == rows
 
