@@ -68,6 +68,7 @@ class Demo:
         self._systems()
         self._pipelines()
         self._history()
+        self.results = Path()
         self.runs = self._current()
         self.webhook = self._notifications()
         add_usage(self.genomics, self.random)

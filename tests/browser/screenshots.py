@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/screenshots: ``.venv/bin/python -m tests.browser.screenshots [folder]``.
+"""Takes the pictures of docs/screenshots: ``.venv/bin/python -m tests.browser.screenshots [folder [page …]]``.
 
 The pages are real, the rows come from ``tests/browser/demo.py``. Needs /usr/bin/chromium.
 """
@@ -26,6 +26,9 @@ LOOKS: dict[str, dict[str, Any]] = {
     "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
     "390": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
 }
+FILES = {"text": "notes.txt", "table": "coverage.csv", "notebook": "analysis.ipynb", "report": "report.html",
+         "binary": "calls.vcf.gz"}  # fmt: skip
+WIDE = {"viewport": {"width": 2560, "height": 1300}, "color_scheme": "light"}
 BROKEN = '{\n  "pipeline": "hello",\n  "name": "world"\n  "times": 3\n}'
 WRONG = '{\n  "pipeline": "phoenix",\n  "project": "GIAB NA12878",\n  "study": "GIAB",\n  "cramm": true\n}'
 
@@ -56,6 +59,7 @@ def served() -> Iterator[tuple[str, Demo]]:
 
         demo = Demo()
         _write_output(demo)
+        _write_results(demo)
         server.start()
         server.is_ready.wait()
         yield f"http://localhost:{server.port}", demo
@@ -80,6 +84,15 @@ def _write_output(demo: Any) -> None:
         service.client_for = lambda account: client_for(demo.local)
 
 
+def _write_results(demo: Any) -> None:
+    """Files that the file browser shows on this machine, where alice has an account."""
+    from tests.browser.demo_files import write_files
+    from tests.factories import make_account
+
+    make_account(demo.local.system, demo.alice)
+    demo.results = write_files(Path(tempfile.mkdtemp(dir=conftest.STATE)))
+
+
 def addresses(demo: Demo) -> dict[str, str]:
     """The name of each picture and the page on it."""
     runs = {f"run-{name}": f"/runs/{demo.runs[name].pk}/" for name in ("running", "attention", "failed")}
@@ -97,25 +110,35 @@ def addresses(demo: Demo) -> dict[str, str]:
         "run-tasks": f"/runs/{demo.runs['running'].pk}/tasks/",
         "run-configuration": f"/runs/{demo.runs['failed'].pk}/configuration/",
         "run-usage": f"/runs/{demo.runs['failed'].pk}/usage/", "transfers": "/transfers/", "files": "/files/",
+        "files-folder": f"/files/local{demo.results}",
+        **{f"file-{kind}": f"/files/local{demo.results}/{name}" for kind, name in FILES.items()},
+        "files-missing": f"/files/local{demo.results}/nothing", "runs-none": "/runs/?text=nothing",
+        "run-events": f"/runs/{demo.runs['failed'].pk}/events/", "workbook": "/submit/?pipeline=hello",
+        "run-cancel": f"/runs/{demo.runs['waiting'].pk}/cancel/",
     }  # fmt: skip
 
 
-def take(browser: Browser, url: str, demo: Demo, folder: Path) -> None:
-    """Every page in every look; the log-in page without a session."""
+def take(browser: Browser, url: str, demo: Demo, folder: Path, only: set[str]) -> None:
+    """Every page, or those named, in every look; list and run very wide too; the log-in page without a session."""
     from django.test import Client
 
     client = Client()
     client.force_login(demo.alice)
     cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}
-    for look, options in LOOKS.items():
+    for look, options in {**LOOKS, "2560": WIDE}.items():
         context = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin", base_url=url, **options)
         page = context.new_page()
-        page.goto("/accounts/login/")
-        page.screenshot(path=folder / f"login-{look}.png")
+        if look in LOOKS:
+            page.goto("/accounts/login/")
+            page.screenshot(path=folder / f"login-{look}.png")
         context.add_cookies([cookie])  # type: ignore[list-item]  # a SetCookieParam
         for name, address in addresses(demo).items():
+            if (look == "2560" and name not in {"runs", "run-running"}) or (only and name not in only):
+                continue
             page.goto(address)
-            page.wait_for_timeout(500)
+            page.wait_for_timeout(1500 if name.startswith("file") else 500)
+            if name == "workbook":
+                page.get_by_role("tab", name="Workbook").click()
             if name in {"submit-syntax", "submit-check"}:
                 text = BROKEN if name == "submit-syntax" else WRONG
                 page.get_by_role("tab", name="JSON").click()
@@ -135,7 +158,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with served() as (url, demo), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        take(browser, url, demo, folder)
+        take(browser, url, demo, folder, set(sys.argv[2:]))
         browser.close()
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
 
