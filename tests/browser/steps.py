@@ -34,8 +34,10 @@ def logged_in(
     page.locator("#id_password").fill(PASSWORDS[person])
     page.keyboard.press("Enter")
     expect(page.locator("#user-menu")).to_contain_text(person)
-    yield page
-    context.close()
+    try:
+        yield page
+    finally:
+        context.close()
     assert watch.faults == []
 
 
