@@ -42,7 +42,7 @@ def copy_static(lab: Lab, var: Path) -> None:
     kept = _folder(lab) / STATIC
     with _alone(lab):
         if kept.exists():
-            shutil.copytree(kept, var, copy_function=os.link, dirs_exist_ok=True)
+            shutil.copytree(kept, var, copy_function=_link, dirs_exist_ok=True)
 
 
 def keep_static(lab: Lab, var: Path) -> None:
@@ -52,8 +52,16 @@ def keep_static(lab: Lab, var: Path) -> None:
         if (kept / STAMP).exists() and (kept / STAMP).read_bytes() == (var / STAMP).read_bytes():
             return
         shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(var / "static", kept / "static", copy_function=os.link)
+        shutil.copytree(var / "static", kept / "static", copy_function=_link)
         shutil.copy(var / STAMP, kept)
+
+
+def _link(source: str, target: str) -> None:
+    """The same file where both folders are on one disk: `collectstatic` replaces, it never changes one."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _folder(lab: Lab) -> Path:
