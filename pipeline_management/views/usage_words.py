@@ -63,6 +63,8 @@ def amount(value: float | None, measure: str) -> str:
         return f"{number_format(round(100 * value, digits), digits)} %"
     if measure == Measure.WAIT:
         return duration(value)
+    if 0 < value < 0.01:
+        return "<\N{NO-BREAK SPACE}" + number_format(0.01, 2)
     digits = 0 if measure == Measure.RUNS or value >= 100 or value == 0 else 1 if value >= 1 else 2
     return number_format(round(value, digits), digits, force_grouping=True)
 
