@@ -18,9 +18,10 @@ class RunUsage(models.Model):
     """What the jobs of one ended run have used, as accounting says; None is unknown. Seconds and mebibytes.
 
     ``elapsed_seconds`` and ``walltime_seconds`` are the run's own job's; ``core_seconds`` (allocated cores times
-    elapsed), ``gpu_seconds`` and ``cpu_seconds`` (used) are sums over its own job and those known to
-    have been submitted by it: ``jobs`` with its own. ``max_memory_mb`` is the most that any one task of any step held on one node, never a sum;
-    ``memory_mb``, ``cpus``, ``gpus`` and ``nodes`` are what the job that held it had (memory: per node).
+    elapsed), ``gpu_seconds`` and ``cpu_seconds`` (used) are sums over its own job and those known to have been
+    submitted by it: ``jobs`` with its own. ``max_memory_mb`` is the most that any one task of any step held on one
+    node, never a sum; ``memory_mb``, ``cpus``, ``gpus`` and ``nodes`` are what the job that held it had (memory: per
+    node).
 
     ``day`` is the UTC day under which it is counted in ``UsageDay``, None while it is not. ``next_at`` is when
     accounting is asked (again), None: no more.
