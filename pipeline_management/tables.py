@@ -19,7 +19,7 @@ from pipeline_management.row_counts import RowCount, count_soon
 
 PER_PAGE = 50
 PAGE_SIZES = (25, 50, 100)
-COUNT_LIMIT = 2_000
+COUNT_LIMIT = 1_000
 SORTED_HERE = 500
 
 

@@ -40,7 +40,7 @@ from pipeline_management.services import words
 
 FEW = 400
 """Runs that are named one by one; more than these the database finds by itself."""
-MANY = 50_000
+MANY = 25_000
 """Of more than these each run is looked at while the list is walked."""
 _NOTHING = Q(pk__in=[])
 _LOST_REASONS = (Reason.NO_RESULT, Reason.NEVER_STARTED)

@@ -24,8 +24,10 @@ def runs() -> QuerySet[Run]:
 
 @pytest.fixture
 def time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(rows: object) -> int:
-        raise TimeoutError
+    def never(rows: QuerySet[Run], seconds: float | None) -> int:
+        if seconds is not None:
+            raise TimeoutError
+        return rows.count()
 
     monkeypatch.setattr(row_counts, "_count_in_time", never)
 
@@ -44,6 +46,7 @@ def test_a_limit_of_time_is_mariadb_s_and_ends_with_the_count(
         assert count_soon(runs, limit=5, needed=2) == RowCount(5, False)
         return
     monkeypatch.setattr(row_counts, "SOON", 0.000001)
+    monkeypatch.setattr(row_counts, "LATER", 0.000001)
     slow = runs.extra(where=["SLEEP(0.01) = 0"])
     assert count_soon(slow, limit=5, needed=5) == RowCount(5, False), "counted without the limit"
     with connection.cursor() as cursor:
@@ -62,7 +65,7 @@ def test_only_what_is_needed_where_counting_takes_long(runs: QuerySet[Run]) -> N
 def test_a_fault_of_the_database_stays_one(
     runs: QuerySet[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(rows: object) -> int:
+    def fails(rows: object, seconds: float | None) -> int:
         raise OperationalError(2006, "gone")
 
     monkeypatch.setattr(row_counts, "_count_in_time", fails)
