@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from pipeline_management.services.workbook.layout import SETTINGS, Document, Lay
 from pipeline_management.services.workbook.shape import Path
 
 MAX_FAULTS = 200
+_ROWS = r"\d+(?:, \d+)*(?: and \d+(?!\d| more))?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,14 @@ class TablePlaces:
     columns: dict[Path, str] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
 
+    def renumbered(self, said: re.Match[str]) -> str:
+        """What a pattern with two groups, words and numbers of rows, has found, in rows of the sheet."""
+        words, numbers = said.groups()
+        return words + re.sub(r"\d+", lambda found: self._row(int(found[0])), numbers)
+
+    def _row(self, number: int) -> str:
+        return str(self.rows[number - 1] if 0 < number <= len(self.rows) else number)
+
 
 @dataclass
 class Places:
@@ -58,9 +68,20 @@ class Places:
         if problem.code == "required":
             path = (*path, *self._missing(problem, path))
         sheet, cell = self._find(path)
+        text = self._in_rows_of_sheet(problem.message, path)
         return CellProblem(
-            problem.code, problem.message, problem.pointer, problem.row, None, None, sheet, cell
+            problem.code, text, problem.pointer, problem.row, None, None, sheet, cell
         )
+
+    def _in_rows_of_sheet(self, text: str, path: Path) -> str:
+        """The sentence with the numbers that the rows have in their sheet, below its heads and with its gaps."""
+        for table_path, table in self.tables.items():
+            if path[: len(table_path)] != table_path or table.names:
+                continue
+            subject = re.escape(".".join(map(str, table_path)))
+            text = re.sub(rf"^({subject} rows? )({_ROWS})", table.renumbered, text)
+            text = re.sub(r"(is the same as row )(\d+)", table.renumbered, text, count=1)
+        return text
 
     def _missing(self, problem: Problem, path: Path) -> Path:
         """The key that a sentence of "required" is about: one that the layout has, below the path."""
