@@ -30,9 +30,13 @@
     else box.removeAttribute("aria-activedescendant");
   }
 
+  function written() {
+    return box.value.slice(0, box.selectionStart === null ? box.value.length : box.selectionStart);
+  }
+
   async function ask() {
     const mine = ++asked;
-    const before = box.value.slice(0, box.selectionStart === null ? box.value.length : box.selectionStart);
+    const before = written();
     let text = "";
     try {
       const answer = await fetch(box.dataset.suggestions + "?q=" + encodeURIComponent(before), {
@@ -58,12 +62,25 @@
     ask();
   }
 
+  // What has been typed on since must not be replaced by a suggestion that was made before.
+  function narrow() {
+    const begun = written().toLowerCase();
+    entries().forEach(function (entry) {
+      if (!entry.dataset.text.toLowerCase().startsWith(begun)) entry.remove();
+    });
+    choose(-1);
+    if (!entries().length) show(false);
+  }
+
   function later() {
     clearTimeout(timer);
     timer = setTimeout(ask, 120);
   }
 
-  box.addEventListener("input", later);
+  box.addEventListener("input", function () {
+    narrow();
+    later();
+  });
   box.addEventListener("focus", later);
   box.addEventListener("blur", function () {
     clearTimeout(timer);
