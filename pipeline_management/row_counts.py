@@ -8,10 +8,9 @@ from typing import Any
 from django.db import OperationalError, connections
 from django.db.models import QuerySet
 
-SOON = 0.03
-"""Seconds that MariaDB may count."""
-LATER = 0.08
-"""Seconds that it may look for the first ones in their order."""
+FIRST, LATER, SOON = 0.07, 0.05, 0.02
+"""Seconds that MariaDB may look for the rows of the pages up to the wanted one, for the same in their order, and
+count the others."""
 _TIME_IS_UP = 1969
 """MariaDB's ER_STATEMENT_TIMEOUT."""
 
@@ -27,24 +26,25 @@ class RowCount:
 def count_soon(rows: QuerySet[Any], *, limit: int, needed: int) -> RowCount:
     """Count at most ``limit`` rows; ``needed`` only where counting on takes long.
 
-    A condition that some of very many rows fit is soon answered for a page and not for all of them: mostly in the
-    order of ``rows``, by an index of that order; where only a few rows fit, rather without it. SQLite, which has no
-    such limit of time, counts to ``limit``.
+    A condition that some of very many rows fit is soon answered for a page and not for all of them. Where not even
+    that is soon done, an index of the order of ``rows`` mostly does it, unless only a few rows fit at all. SQLite,
+    which has no such limit of time, counts to ``limit``.
     """
-    fewer = min(limit, needed)
-    tries = (
-        (rows.order_by()[: limit + 1], SOON),
-        (rows[: fewer + 1], LATER),
-        (rows.order_by()[: fewer + 1], None),
-    )
-    for counted, seconds in tries:
+    plain, fewer = rows.order_by(), min(limit, needed)
+    try:
+        found = _count_in_time(plain[: fewer + 1], FIRST)
+    except TimeoutError:
         try:
-            found = _count_in_time(counted, seconds)
+            found = _count_in_time(rows[: fewer + 1], LATER)
         except TimeoutError:
-            limit = fewer
-            continue
-        break
-    return RowCount(min(found, limit), found <= limit)
+            found = _count_in_time(plain[: fewer + 1], None)
+        return RowCount(min(found, fewer), found <= fewer)
+    if found > fewer and fewer < limit:
+        try:
+            found, fewer = _count_in_time(plain[: limit + 1], SOON), limit
+        except TimeoutError:
+            return RowCount(fewer, False)
+    return RowCount(min(found, fewer), found <= fewer)
 
 
 def _count_in_time(rows: QuerySet[Any], seconds: float | None) -> int:

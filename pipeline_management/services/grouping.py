@@ -10,7 +10,7 @@ from pipeline_management.models import Run
 from pipeline_management.querysets import RunQuerySet
 from pipeline_management.services.causes import label_of
 
-NEWEST = 2000
+NEWEST = 1000
 """Failed runs that are looked at: the newest. Older ones belong to history, and are found by a search."""
 
 

@@ -140,7 +140,8 @@ def _course(request: PageRequest) -> object:
     """How the runs of the last days ended; None where none did."""
     last = budgets.today()
     period = Period(last - timedelta(days=COURSE_DAYS - 1), last)
-    steps = reading.course(reading.seen_by(request.user, period))
+    counters = ("runs", "succeeded", "failed", "cancelled")
+    steps = reading.course(reading.seen_by(request.user, period), counters)
     if not any(step.sums.runs for step in steps):
         return None
     return drawn(steps, reading.Measure.RUNS, period)

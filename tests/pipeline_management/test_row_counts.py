@@ -45,14 +45,27 @@ def test_a_limit_of_time_is_mariadb_s_and_ends_with_the_count(
     if connection.vendor != "mysql":
         assert count_soon(runs, limit=5, needed=2) == RowCount(5, False)
         return
-    monkeypatch.setattr(row_counts, "SOON", 0.000001)
-    monkeypatch.setattr(row_counts, "LATER", 0.000001)
+    for name in ("FIRST", "LATER", "SOON"):
+        monkeypatch.setattr(row_counts, name, 0.000001)
     slow = runs.extra(where=["SLEEP(0.01) = 0"])
     assert count_soon(slow, limit=5, needed=5) == RowCount(5, False), "counted without the limit"
     with connection.cursor() as cursor:
         cursor.execute("SELECT @@max_statement_time, @@global.max_statement_time")
         own, usual = cursor.fetchone()
     assert own == usual
+
+
+def test_the_others_are_left_where_counting_them_takes_long(
+    runs: QuerySet[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(rows: QuerySet[Run], seconds: float | None) -> int:
+        if rows.query.high_mark == 11:
+            raise TimeoutError
+        return rows.count()
+
+    monkeypatch.setattr(row_counts, "_count_in_time", slow)
+    assert count_soon(runs, limit=10, needed=2) == RowCount(2, False)
+    assert count_soon(runs, limit=10, needed=8) == RowCount(7, True)
 
 
 @pytest.mark.usefixtures("time_is_up")
