@@ -201,8 +201,8 @@ def _ended(
     waited = _waited(known, now)
     if known.misses < 2 or waited < timing.grace:
         return Judgement(Verdict.SUSPECT, source)
-    if end.source == "queue" and sighting.accounting and waited < timing.settle:
-        return Judgement(Verdict.SUSPECT, source)  # accounting lags; it will tell the exit code
+    if end.source == "queue" and sighting.accounting is not None and waited < timing.settle:
+        return Judgement(Verdict.SUSPECT, source)  # accounting lags or is busy; it will tell the exit code
     if sighting.claim_job is None:
         return Judgement(Verdict.LOOK, source)
     if _claimed(known, sighting):

@@ -171,7 +171,10 @@ def test_a_job_that_failed_before_its_claim_could_not_be_launched(state: JobStat
 def test_an_end_in_the_queue_waits_for_accounting_to_tell_the_code() -> None:
     known = replace(FRESH, state=RunState.RUNNING, misses=5, missing_since=NOW - timedelta(seconds=30))
     ended = job(JobState.FAILED)
-    assert verdict(known, listed=ended, accounting=True).verdict is Verdict.SUSPECT
+    for answered in (True, False):
+        assert verdict(known, listed=ended, accounting=answered).verdict is Verdict.SUSPECT
+    long_ago = replace(known, missing_since=NOW - timedelta(seconds=61))
+    assert verdict(long_ago, listed=ended, accounting=False, claim_job="7").reason is Reason.NO_RESULT
     told = verdict(known, listed=ended, record=job(JobState.FAILED, "accounting", signal=9),
                    accounting=True, claim_job="7")  # fmt: skip
     assert (told.reason, told.signal) == (Reason.SIGNAL, 9)
