@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from hpc.protocol.inputs import FAILED as INPUTS_FAILED
 from pipeline_management.choices import (
@@ -18,6 +21,27 @@ from pipeline_management.choices import (
 from pipeline_management.models import Run
 from pipeline_management.services import reasons
 from pipeline_management.services.engines.registry import engine_of
+
+_RESOURCES = {
+    "queue": gettext_lazy("Queue"),
+    "account": gettext_lazy("Account"),
+    "qos": gettext_lazy("Quality of service"),
+    "walltime": gettext_lazy("Walltime limit"),
+    "nodes": gettext_lazy("Nodes"),
+    "tasks": gettext_lazy("Tasks"),
+    "cpus": gettext_lazy("Processors"),
+    "memory_mb": gettext_lazy("Memory (MB)"),
+    "gpus": gettext_lazy("GPUs"),
+}
+
+
+def resource_facts(resources: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """What a job asks for, with a word for each: only what is given."""
+    return [
+        (str(_RESOURCES.get(key, key)), value)
+        for key, value in resources.items()
+        if value is not None
+    ]
 
 
 def last_confirmation(run: Run) -> tuple[datetime | None, Confirmation]:

@@ -22,6 +22,7 @@ from pipeline_management.services.estimates import Estimate, estimate_for, last_
 from pipeline_management.services.intake import PreparedRun
 from pipeline_management.services.preflight.asking import Preflight, is_out, preflight
 from pipeline_management.services.preflight.steps import Status
+from pipeline_management.services.presentation import resource_facts
 from pipeline_management.services.rules.checking import CODE
 from pipeline_management.services.usage.budgets import budget_warning
 from pipeline_management.services.validation import with_places
@@ -164,9 +165,7 @@ def accepted(
         "lines": [*_good_lines(prepared), *_budget_lines(prepared, estimate)],
         "warnings": faults_in(text, prepared.warnings),
         "curl": curl(request, prepared),
-        "resources": [
-            (key, value) for key, value in prepared.resources.items() if value is not None
-        ],
+        "resources": resource_facts(prepared.resources),
         **(extra or {}),
     }
 

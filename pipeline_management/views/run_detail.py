@@ -14,6 +14,7 @@ from pipeline_management.choices import TERMINAL_STATES, RunState
 from pipeline_management.models import Run, System
 from pipeline_management.policy import may_cancel
 from pipeline_management.services.cancellation import request_cancel
+from pipeline_management.services.presentation import resource_facts
 from pipeline_management.views.access import PageRequest, page, visible_run
 from pipeline_management.views.live import fragment, marked
 from pipeline_management.views.output import viewer_context
@@ -45,7 +46,7 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
         "successors": run.successors.order_by("-created_at").only(
             "name", "state", "desired", "origin_kind", "created_at"
         )[:20],
-        "resources": [(key, value) for key, value in run.resources.items() if value is not None],
+        "resources": resource_facts(run.resources),
         **viewer_context(run),
         "may_see_system": System.objects.visible_to(request.user).filter(pk=run.system_id).exists(),
     }

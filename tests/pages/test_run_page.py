@@ -44,7 +44,7 @@ def test_it_shows_where_the_run_comes_from_and_goes_to(site: Site) -> None:
     page = page_of(site, run)
     for text in ("NA12878", "hello@1.0", "genomics", "submitter", "4711", "c017", run.directory, run.key):
         assert text in page
-    assert "<dt>cpus</dt>" in page and "<dt>queue</dt>" not in page
+    assert "<dt>Processors</dt>" in page and "<dt>Queue</dt>" not in page
     texts = site.client("viewer").get(f"/runs/{run.pk}/configuration/").content.decode()
     assert "Grüße &lt;3" in texts
     assert "#!/bin/sh\ntrue" in texts
