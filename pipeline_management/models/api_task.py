@@ -57,7 +57,7 @@ class ApiTask(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         indexes = [
-            models.Index(fields=["user", "-created_at"], name="api_task_user_newest"),
+            models.Index(fields=["user", "-created_at", "-id"], name="api_task_by_user"),
             models.Index(fields=["status", "created_at"], name="api_task_open"),
         ]
 

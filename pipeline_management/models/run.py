@@ -154,17 +154,21 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["account", "state", "next_at"], name="run_work"),
             models.Index(fields=["state", "next_at"], name="run_due"),
-            models.Index(fields=["lab", "-created_at"], name="run_lab_newest"),
-            models.Index(fields=["lab", "state", "-created_at"], name="run_lab_state_newest"),
-            models.Index(fields=["lab", "name", "-created_at"], name="run_project_newest"),
-            models.Index(fields=["submitter", "-created_at"], name="run_submitter_newest"),
+            # "-id" too: without it an index answers the order of the lists only up to runs of the same moment
             models.Index(fields=["-created_at", "-id"], name="run_newest"),
+            models.Index(fields=["lab", "-created_at", "-id"], name="run_by_lab"),
+            models.Index(fields=["lab", "state", "-created_at", "-id"], name="run_by_lab_state"),
+            models.Index(
+                fields=["lab", "submitter", "-created_at", "-id"], name="run_by_lab_submitter"
+            ),
+            models.Index(fields=["lab", "name", "-created_at", "-id"], name="run_by_lab_name"),
+            models.Index(fields=["submitter", "-created_at", "-id"], name="run_by_submitter"),
+            models.Index(fields=["state", "-created_at", "-id"], name="run_by_state"),
+            models.Index(fields=["version", "-created_at", "-id"], name="run_by_version"),
+            models.Index(fields=["system", "-created_at", "-id"], name="run_by_system"),
+            models.Index(fields=["cause", "-created_at", "-id"], name="run_by_cause"),
+            models.Index(fields=["attention", "-created_at", "-id"], name="run_by_attention"),
             models.Index(fields=["job_id"], name="run_job_id"),
-            models.Index(fields=["state", "-created_at"], name="run_state_newest"),
-            models.Index(fields=["version", "-created_at"], name="run_version_newest"),
-            models.Index(fields=["system", "-created_at"], name="run_system_newest"),
-            models.Index(fields=["cause", "-created_at"], name="run_cause_newest"),
-            models.Index(fields=["attention", "-created_at"], name="run_attention_newest"),
         ]
 
     def __str__(self) -> str:

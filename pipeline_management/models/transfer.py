@@ -133,7 +133,7 @@ class Transfer(models.Model):
         indexes = [
             models.Index(fields=["state", "next_at"], name="transfer_due"),
             models.Index(fields=["leftovers", "next_at"], name="transfer_leftovers"),
-            models.Index(fields=["user", "-created_at"], name="transfer_user_newest"),
+            models.Index(fields=["user", "-created_at", "-id"], name="transfer_by_user"),
             models.Index(fields=["state", "expires_at"], name="transfer_expiry"),
         ]
 
