@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Q
-from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from pipeline_management.models import Run
 from pipeline_management.querysets import RunQuerySet
+from pipeline_management.services.sheet_stream import Cell, workbook_pieces
 
 CHUNK = 500  # rows; SQLite takes 999 values in one query
 _PATHS = {
@@ -47,6 +45,7 @@ _PATHS = {
 COLUMNS = tuple(_PATHS)
 MAX_SHEET_ROWS = 1_000_000
 MAX_CELL = 32_000
+_CUT = "There are more rows than this format holds; narrow the filter."
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -66,7 +65,9 @@ def run_rows(runs: RunQuerySet) -> Iterator[dict[str, Any]]:
     Read by key instead of by offset or cursor: memory stays bounded on every database, and a run that
     arrives meanwhile is neither repeated nor does it shift the others.
     """
-    base = runs.prefetch_related(None).order_by("-created_at", "-id").values_list("created_at", "pk")
+    base = (
+        runs.prefetch_related(None).order_by("-created_at", "-id").values_list("created_at", "pk")
+    )
     last: tuple[datetime, Any] | None = None
     while True:
         page = base
@@ -116,30 +117,22 @@ def as_json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def as_xlsx(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """A workbook with one sheet, every text cell a text and no formula; what a sheet cannot hold is cut off.
+    """A workbook with one sheet, every text cell a text and no formula; what a sheet cannot hold is cut off."""
+    return workbook_pieces("Runs", COLUMNS, _sheet_rows(rows), cut=_CUT)
 
-    It is written row by row into a temporary file, which is sent when it is whole.
-    """
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("Runs")
-    sheet.freeze_panes = "A2"
-    sheet.append(list(COLUMNS))
+
+def _sheet_rows(rows: Iterable[dict[str, Any]]) -> Iterator[Sequence[Cell]]:
     for number, row in enumerate(rows):
         if number == MAX_SHEET_ROWS:
-            sheet.append([f"{MAX_SHEET_ROWS} rows are all that this format holds; narrow the filter."])
-            break
-        sheet.append([_sheet_cell(row[name]) for name in COLUMNS])
-    with tempfile.TemporaryFile() as file:
-        book.save(file)
-        file.seek(0)
-        while piece := file.read(1 << 16):
-            yield piece
+            yield [_CUT]
+            return
+        yield [_sheet_cell(row[name]) for name in COLUMNS]
 
 
-def _sheet_cell(value: Any) -> Any:
+def _sheet_cell(value: Any) -> Cell:
     if value is None or isinstance(value, int):
         return value
-    return ILLEGAL_CHARACTERS_RE.sub(" ", safe_cell(value))[:MAX_CELL]
+    return safe_cell(value)[:MAX_CELL]
 
 
 Rows = Iterable[dict[str, Any]]
