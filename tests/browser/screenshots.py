@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 FILES = {"text": "notes.txt", "table": "coverage.csv", "notebook": "analysis.ipynb", "report": "report.html",
          "binary": "calls.vcf.gz"}  # fmt: skip
+SIDES = ("run_side_pictures",)
+"""Further pictures: modules beside this one with ``prepare(demo)``, ``addresses(demo)`` and ``ACTS``."""
 WIDE = {"viewport": {"width": 2560, "height": 1300}, "color_scheme": "light"}
 BROKEN = '{\n  "pipeline": "hello",\n  "name": "world"\n  "times": 3\n}'
 WRONG = '{\n  "pipeline": "phoenix",\n  "project": "GIAB NA12878",\n  "study": "GIAB",\n  "cramm": true\n}'
@@ -60,11 +63,14 @@ def served() -> Iterator[tuple[str, Demo]]:
         demo = Demo()
         _write_output(demo)
         _write_results(demo)
+        for side in _sides():
+            side.prepare(demo)
         server.start()
         server.is_ready.wait()
         yield f"http://localhost:{server.port}", demo
     finally:
-        server.terminate()
+        if server.is_alive():
+            server.terminate()
         runner.teardown_databases(databases)
         teardown_test_environment()
         conftest.pytest_unconfigure()
@@ -91,6 +97,10 @@ def _write_results(demo: Any) -> None:
 
     make_account(demo.local.system, demo.alice)
     demo.results = write_files(Path(tempfile.mkdtemp(dir=conftest.STATE)))
+
+
+def _sides() -> list[Any]:
+    return [import_module(f"tests.browser.{name}") for name in SIDES]
 
 
 def addresses(demo: Demo) -> dict[str, str]:
@@ -125,6 +135,8 @@ def take(browser: Browser, url: str, demo: Demo, folder: Path, only: set[str]) -
     client = Client()
     client.force_login(demo.alice)
     cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}
+    pages = addresses(demo) | {name: at for side in _sides() for name, at in side.addresses(demo).items()}
+    acts = {name: act for side in _sides() for name, act in side.ACTS.items()}
     for look, options in {**LOOKS, "2560": WIDE}.items():
         context = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin", base_url=url, **options)
         page = context.new_page()
@@ -132,7 +144,7 @@ def take(browser: Browser, url: str, demo: Demo, folder: Path, only: set[str]) -
             page.goto("/accounts/login/")
             page.screenshot(path=folder / f"login-{look}.png")
         context.add_cookies([cookie])  # type: ignore[list-item]  # a SetCookieParam
-        for name, address in addresses(demo).items():
+        for name, address in pages.items():
             if (look == "2560" and name not in {"runs", "run-running"}) or (only and name not in only):
                 continue
             page.goto(address)
@@ -146,6 +158,8 @@ def take(browser: Browser, url: str, demo: Demo, folder: Path, only: set[str]) -
                 if name == "submit-check":
                     page.get_by_role("button", name="Check", exact=True).click()
                 page.wait_for_timeout(1500)
+            if name in acts:
+                acts[name](page)
             page.screenshot(path=folder / f"{name}-{look}.png", full_page=name.startswith("run-"))
         context.close()
 
