@@ -17,7 +17,7 @@ from pipeline_management.services import json_faults, json_syntax
 from pipeline_management.services.json_faults import MAX_DEPTH, MAX_INTEGER_DIGITS
 from pipeline_management.services.json_places import Place, problem_at
 
-__all__ = ["MAX_BODY", "MAX_DEPTH", "canonical_json", "parse_document"]
+__all__ = ["MAX_BODY", "MAX_DEPTH", "canonical_json", "parse_document", "parse_value"]
 
 MAX_BODY = 10_000_000
 """Bytes of the largest body that is read."""
@@ -96,6 +96,12 @@ def parse_document(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest([_not_an_object(text, value)])
     return value
+
+
+def parse_value(text: str) -> Any:
+    """Any JSON value, read as strictly as a document. Raises ``InvalidRequest`` like ``parse_document``."""
+    json_faults.check_depth(text)
+    return _read(text)
 
 
 def _decode(body: bytes) -> str:

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from openpyxl.utils.cell import column_index_from_string
 
 from pipeline_management.errors import InvalidRequest, Problem, TooLarge
+from pipeline_management.file_names import visible
 from pipeline_management.models import PipelineVersion
 from pipeline_management.services.documents import MAX_BODY
 from pipeline_management.services.intake import PreparedRun, prepare
@@ -112,7 +113,7 @@ def marked(data: bytes, problems: Sequence[CellProblem], cells: int) -> bytes:
         )
         raise TooLarge([Problem("too_large", message)])
     faults = [
-        {"sheet": problem.sheet, "cell": problem.cell, "message": problem.message}
+        {"sheet": problem.sheet, "cell": problem.cell, "message": visible(problem.message)}
         for problem in problems
     ]
     return process.marked(data, faults)

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import Any
 
+from pipeline_management.errors import InvalidRequest
+from pipeline_management.services.documents import parse_value
+from pipeline_management.services.json_faults import MAX_INTEGER_DIGITS
 from pipeline_management.services.schema_sentences import did_you_mean, one_of, shown
 from pipeline_management.services.workbook.shape import Field
 
@@ -32,6 +35,8 @@ _YES = {
     "n": False,
     "0": False,
 }
+_NEVER = {"duplicate_key", "nan", "number", "nul", "surrogate", "too_deep"}
+"""Faults of what is JSON beyond doubt; other ones make a text that begins with a bracket."""
 _TIMES = {"date": ("date", "datetime"), "date-time": ("datetime",), "time": ("time",)}
 _WORDS = {
     "string": "text",
@@ -89,6 +94,8 @@ def read(field: Field, cell: Any) -> Any:
         return _special(field, cell)
     if isinstance(cell, str):
         text = unescaped(cell).strip()
+        if "\0" in text:
+            raise Unreadable("holds a NUL character, which no job script can receive")
         if text == EMPTY_TEXT:
             return ""
         return _json(field, text) if field.is_json else _text(field, text)
@@ -145,18 +152,17 @@ def expectation(field: Field) -> str:
 
 
 def _json(field: Field, text: str) -> Any:
-    def constant(word: str) -> NoReturn:
-        raise ValueError(word)
-
     try:
-        value = json.loads(text, parse_constant=constant)
-    except (ValueError, RecursionError):
+        return parse_value(text)
+    except InvalidRequest as error:
         if "string" in _admitted(field):
             return text
-        raise Unreadable(
-            f"holds {shown(text)}; expected JSON, for example [1, 2] or {{…}}"
-        ) from None
-    return value
+        raise _no_json(text, error) from None
+
+
+def _no_json(text: str, error: InvalidRequest) -> Unreadable:
+    why = error.problems[0].message.rstrip(".")
+    return Unreadable(f"holds {shown(text)}; expected JSON, for example [1, 2] or {{…}}: {why}")
 
 
 def _admitted(field: Field) -> frozenset[str]:
@@ -189,10 +195,11 @@ def _tidy(text: str) -> str:
 
 
 def _of_digits(field: Field, text: str) -> int | float:
-    if re.fullmatch(r"[+-]?\d+", text):
+    is_whole = re.fullmatch(r"[+-]?\d+", text) is not None
+    if is_whole and len(text.lstrip("+-0")) <= MAX_INTEGER_DIGITS:
         return int(text)
     value = float(text)
-    if value - value != 0:
+    if is_whole or value - value != 0:
         raise Unreadable(f"holds {shown(text)}, which is out of range")
     return int(value) if value.is_integer() and "number" not in field.types else value
 
@@ -201,10 +208,10 @@ def _anything(text: str) -> Any:
     """For keys that the schema says nothing about: JSON's lists and objects, else the text."""
     if text[:1] in ("[", "{"):
         try:
-            value = json.loads(text, parse_constant=lambda word: text)
-        except (ValueError, RecursionError):
-            return text
-        return value
+            return parse_value(text)
+        except InvalidRequest as error:
+            if error.problems[0].code in _NEVER:
+                raise _no_json(text, error) from None
     return text
 
 
