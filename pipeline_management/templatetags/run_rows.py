@@ -1,5 +1,5 @@
-"""Rows of the list of runs. Those of ended runs are made once for all who look: the list is asked for every few
-seconds by everybody who has it open, and a row costs more to make than to find."""
+"""Rows of the list of runs, each made once for all who look until something in it changes: the list is asked for
+every few seconds by everybody who has it open, and a row costs more to make than to find."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from django.utils.translation import get_language
 
 from pipeline_management.choices import RunState
 from pipeline_management.models import Run
+from pipeline_management.services.presentation import last_confirmation
+from pipeline_management.templatetags.centro_pages import freshness
 
 register = template.Library()
 
@@ -56,8 +58,6 @@ _kept = Kept(MOST)
 @register.simple_tag(takes_context=True)
 def run_row(context: Context, run: Run) -> SafeString:
     """The row of a run as ``runs/row.html`` makes it, in a page with ``user``, ``stars``, ``ticks`` and ``now``."""
-    if not RunState(run.state).is_terminal:  # shows how long ago it was confirmed
-        return _made(context, run)
     key = _key(context, run)
     text = _kept.get(key)
     if text is None:
@@ -83,4 +83,6 @@ def _key(context: Context, run: Run) -> bytes:
         stars is None or run.pk in stars, stars is None, bool(context.get("ticks")),
         run.submitter_id == context["user"].pk, get_language(),
     ]  # fmt: skip
+    if not RunState(run.state).is_terminal:
+        shown += [last_confirmation(run)[0], freshness(run, context["now"])]
     return hashlib.blake2b(repr(shown).encode(), digest_size=20).digest()
