@@ -72,8 +72,9 @@ def test_web(lab: Lab) -> None:
         "P7 new-run", "P7 new-run-against-open-view", "P13 mixed", "P14 warm-basic",
         "P14 bad-logins-one-address", "P14 bad-logins-many-addresses",
     }  # fmt: skip
-    for name in set(found) - {"P13 mixed"}:
+    for name in set(found) - {"P13 mixed", "P7 new-run"}:
         paired(found[name], "rps", 1)
+    # no rate: on a busy machine all of its runs may be stored just after the window
     assert int(found["P7 new-run"]["runs"]) == int(found["P7 new-run"]["events"]) > 0
     assert found["P13 mixed"]["requests"] == "64"
     assert found["P13 mixed"]["errors"] == "0"
