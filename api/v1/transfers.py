@@ -105,7 +105,10 @@ class _Strict(serializers.Serializer[Transfer]):
 class NewTransferSerializer(_Strict):
     """What a new transfer needs."""
 
-    direction = serializers.ChoiceField(choices=Direction.choices)
+    direction = serializers.ChoiceField(
+        choices=Direction.choices,
+        error_messages={"invalid_choice": f"Expected one of {', '.join(Direction.values)}."},
+    )
     system = serializers.CharField(max_length=100)
     path = serializers.RegexField(
         _PRINTABLE,
