@@ -20,7 +20,26 @@ if TYPE_CHECKING:
     from pipeline_management.models.usage import UsageSums  # noqa: F401  types only
 
 
+def least(*numbers: int | None) -> int | None:
+    """The least of those that are known; None where none is."""
+    return min((number for number in numbers if number is not None), default=None)
+
+
 class RunQuerySet(models.QuerySet["Run"]):
+    at_most: int | None = None
+    """How many runs there can be at most, where a search has found that out; None where nobody knows."""
+
+    def _clone(self) -> Self:
+        made: Self = super()._clone()  # type: ignore[misc]  # Django's own way to keep something, not in its stubs
+        made.at_most = self.at_most
+        return made
+
+    def fitting(self, fits: Q) -> Self:
+        """Filtered by a condition of a search, which may know how many it leaves."""
+        made = self.filter(fits)
+        made.at_most = least(self.at_most, getattr(fits, "at_most", None))
+        return made
+
     def visible_to(self, user: Viewer) -> Self:
         """The runs of the person's labs, as role and the lab's visibility allow, and his own job scripts that
         belong to no lab; all for administrators."""
@@ -42,7 +61,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Words that begin so in the name, the reason or the input files; a whole job id or run id."""
         from pipeline_management.search.meaning import mentions  # circular with the models module
 
-        return self.filter(mentions(text))
+        return self.fitting(mentions(text))
 
     def open(self) -> Self:
         """Runs that still need work or watching."""

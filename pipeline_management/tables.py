@@ -15,6 +15,7 @@ from django_tables2.data import TableData
 
 from pipeline_management.choices import TERMINAL_STATES, RunState
 from pipeline_management.models import Run
+from pipeline_management.querysets import RunQuerySet
 from pipeline_management.row_counts import RowCount, count_soon
 
 PER_PAGE = 50
@@ -89,7 +90,7 @@ class ActiveFirst(TableData):
 
     MOST_ACTIVE = 1000
 
-    def __init__(self, runs: QuerySet[Run]) -> None:
+    def __init__(self, runs: RunQuerySet) -> None:
         self.runs = runs.order_by("-created_at", "-id")
         self._rest = RowCount(COUNT_LIMIT, False)
         super().__init__(self.runs)
@@ -104,12 +105,30 @@ class ActiveFirst(TableData):
         found = list(active.values_list("pk", flat=True)[: self.MOST_ACTIVE + 1])
         return found if len(found) <= self.MOST_ACTIVE else []
 
+    @cached_property
+    def _found(self) -> list[UUID] | None:
+        """The keys of all runs, up to one over ``COUNT_LIMIT``, where a search says that only so many can fit that
+        asking for them costs less than counting them first; else None."""
+        at_most = self.runs.at_most
+        if at_most is None:
+            return None
+        if at_most > SORTED_HERE:
+            ids = self._others.prefetch_related(None).values_list("pk", flat=True)
+            return [*self._active, *ids[: COUNT_LIMIT + 1 - len(self._active)]]
+        plain = self.runs.prefetch_related(None).order_by()
+        rows = sorted(plain.values_list("created_at", "pk", "state"), reverse=True)
+        rows.sort(key=lambda row: RunState(row[2]).is_terminal)
+        return [pk for _at, pk, _state in rows]
+
     @property
-    def _others(self) -> QuerySet[Run]:
+    def _others(self) -> RunQuerySet:
         return self.runs.filter(state__in=TERMINAL_STATES) if self._active else self.runs
 
     def counted(self, needed: int) -> RowCount:
         """See ``row_counts.count_soon``."""
+        if self._found is not None:
+            number = len(self._found)
+            return RowCount(min(number, COUNT_LIMIT), number <= COUNT_LIMIT)
         active = len(self._active)
         rest = max(0, COUNT_LIMIT - active)
         others = self._others.prefetch_related(None)
@@ -137,13 +156,17 @@ class ActiveFirst(TableData):
         if isinstance(wanted, int):
             return self[wanted : wanted + 1][0]
         first, last = wanted.start or 0, len(self) if wanted.stop is None else wanted.stop
+        ids = self._keys(first, last) if self._found is None else self._found[first:last]
+        rows = {run.pk: run for run in self.runs.filter(pk__in=ids)} if ids else {}
+        return [rows[pk] for pk in ids if pk in rows]
+
+    def _keys(self, first: int, last: int) -> list[UUID]:
         ids = self._active[first:last]
         active = len(self._active)
         if last > active:
             others = newest_keys(self._others.prefetch_related(None), self._rest)
             ids += others[max(0, first - active) : last - active]
-        rows = {run.pk: run for run in self.runs.filter(pk__in=ids)} if ids else {}
-        return [rows[pk] for pk in ids if pk in rows]
+        return ids
 
 
 def _cell(name: str) -> dict[str, dict[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -33,7 +33,7 @@ from pipeline_management.models import (
     RunWord,
     System,
 )
-from pipeline_management.querysets import RunQuerySet
+from pipeline_management.querysets import RunQuerySet, least
 from pipeline_management.search import keys
 from pipeline_management.search.language import Query
 from pipeline_management.services import words
@@ -42,9 +42,32 @@ FEW = 400
 """Runs that are named one by one; more than these the database finds by itself."""
 MANY = 25_000
 """Of more than these each run is looked at while the list is walked."""
-_NOTHING = Q(pk__in=[])
 _LOST_REASONS = (Reason.NO_RESULT, Reason.NEVER_STARTED)
 _LOST_FLAGS = (Attention.NO_SIGN_OF_LIFE, Attention.SUBMIT_UNKNOWN, Attention.STALE)
+
+
+class Fits(Q):
+    """A condition that knows how many runs ``at_most`` fit it, joined with others too."""
+
+    at_most: int | None = None
+
+    @classmethod
+    def those(cls, condition: Q, at_most: int) -> Fits:
+        """The condition, with the number of runs that can fit it."""
+        made = cls(condition)
+        made.at_most = at_most
+        return made
+
+    def __and__(self, other: Any) -> Any:
+        made: Any = super().__and__(other)
+        made.at_most = least(self.at_most, getattr(other, "at_most", None))
+        return made
+
+    def __or__(self, other: Any) -> Any:
+        made: Any = super().__or__(other)
+        both = (self.at_most, getattr(other, "at_most", None))
+        made.at_most = None if None in both else sum(both)
+        return made
 
 
 def apply(runs: RunQuerySet, query: Query, viewer: Viewer) -> RunQuerySet:
@@ -54,9 +77,9 @@ def apply(runs: RunQuerySet, query: Query, viewer: Viewer) -> RunQuerySet:
     has fits no run.
     """
     for key, values in query.wanted.items():
-        runs = runs.filter(_any(key, values, viewer))
+        runs = runs.fitting(_any(key, values, viewer))
     for text in query.words:
-        runs = runs.filter(mentions(text))
+        runs = runs.fitting(mentions(text))
     for term in query.unwanted:
         fits = _any(term.key, [term.value], viewer) if term.key else mentions(term.value)
         runs = runs.exclude(fits)
@@ -66,12 +89,12 @@ def apply(runs: RunQuerySet, query: Query, viewer: Viewer) -> RunQuerySet:
 def mentions(text: str) -> Q:
     """Words that begin so in the name, the reason or the input files; or a whole job id or run id."""
     found = [_begins(word) for word in words.whole_words(text)]
-    fits = reduce(and_, found) if found else _NOTHING
+    fits = reduce(and_, found) if found else _named([])
     if len(text) <= 64:
         jobs = Run.objects.filter(job_id=text).order_by().values_list("pk", flat=True)
-        fits |= Q(pk__in=list(jobs[:FEW]))
+        fits |= _named(list(jobs[:FEW]))
     if keys.KEYS["id"].takes(text):
-        fits |= Q(pk=uuid.UUID(text))
+        fits |= _named([uuid.UUID(text)])
     return fits
 
 
@@ -90,10 +113,16 @@ def having(rows: QuerySet[Any]) -> Q:
     rows = rows.order_by()
     ids = list(rows.values_list("run_id", flat=True)[: FEW + 1])
     if len(ids) <= FEW:
-        return Q(pk__in=set(ids))
-    if rows.values("pk")[: MANY + 1].count() <= MANY:
-        return Q(pk__in=rows.values("run_id"))
+        return _named(ids)
+    number = rows.values("pk")[: MANY + 1].count()
+    if number <= MANY:
+        return Fits.those(Q(pk__in=rows.values("run_id")), number)
     return Q(IsNull(Subquery(rows.filter(run=OuterRef("pk")).values("pk")[:1]), False))
+
+
+def _named(ids: Iterable[uuid.UUID]) -> Fits:
+    known = set(ids)
+    return Fits.those(Q(pk__in=known), len(known))
 
 
 def _any(key: str, values: list[str], viewer: Viewer) -> Q:

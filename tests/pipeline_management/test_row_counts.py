@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from pipeline_management import row_counts, tables
 from pipeline_management.models import Run
+from pipeline_management.querysets import RunQuerySet
 from pipeline_management.row_counts import RowCount, count_soon
 from pipeline_management.tables import ActiveFirst, BoundedPaginator, newest_keys
 from tests import factories
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def runs() -> QuerySet[Run]:
+def runs() -> RunQuerySet:
     for number in range(7):
         factories.make_run(state="running" if number % 3 == 0 else "succeeded")
     return Run.objects.order_by("-created_at", "-id")
@@ -32,7 +33,7 @@ def time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_counts, "_count_in_time", never)
 
 
-def test_all_are_counted_up_to_the_limit(runs: QuerySet[Run]) -> None:
+def test_all_are_counted_up_to_the_limit(runs: RunQuerySet) -> None:
     assert count_soon(runs, limit=10, needed=2) == RowCount(7, True)
     assert count_soon(runs, limit=7, needed=2) == RowCount(7, True)
     assert count_soon(runs, limit=6, needed=2) == RowCount(6, False)
@@ -40,7 +41,7 @@ def test_all_are_counted_up_to_the_limit(runs: QuerySet[Run]) -> None:
 
 
 def test_a_limit_of_time_is_mariadb_s_and_ends_with_the_count(
-    runs: QuerySet[Run], monkeypatch: pytest.MonkeyPatch
+    runs: RunQuerySet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if connection.vendor != "mysql":
         assert count_soon(runs, limit=5, needed=2) == RowCount(5, False)
@@ -56,7 +57,7 @@ def test_a_limit_of_time_is_mariadb_s_and_ends_with_the_count(
 
 
 def test_the_others_are_left_where_counting_them_takes_long(
-    runs: QuerySet[Run], monkeypatch: pytest.MonkeyPatch
+    runs: RunQuerySet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(rows: QuerySet[Run], seconds: float | None) -> int:
         if rows.query.high_mark == 11:
@@ -69,14 +70,14 @@ def test_the_others_are_left_where_counting_them_takes_long(
 
 
 @pytest.mark.usefixtures("time_is_up")
-def test_only_what_is_needed_where_counting_takes_long(runs: QuerySet[Run]) -> None:
+def test_only_what_is_needed_where_counting_takes_long(runs: RunQuerySet) -> None:
     assert count_soon(runs, limit=10, needed=2) == RowCount(2, False)
     assert count_soon(runs, limit=10, needed=7) == RowCount(7, True)
     assert count_soon(runs, limit=3, needed=7) == RowCount(3, False)
 
 
 def test_a_fault_of_the_database_stays_one(
-    runs: QuerySet[Run], monkeypatch: pytest.MonkeyPatch
+    runs: RunQuerySet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(rows: object, seconds: float | None) -> int:
         raise OperationalError(2006, "gone")
@@ -88,7 +89,7 @@ def test_a_fault_of_the_database_stays_one(
 
 @pytest.mark.usefixtures("time_is_up")
 @pytest.mark.parametrize("active_first", [True, False])
-def test_pages_go_on_while_there_is_more(runs: QuerySet[Run], active_first: bool) -> None:
+def test_pages_go_on_while_there_is_more(runs: RunQuerySet, active_first: bool) -> None:
     seen = []
     for number in range(1, 5):
         rows = ActiveFirst(runs) if active_first else runs
@@ -105,7 +106,7 @@ def test_pages_go_on_while_there_is_more(runs: QuerySet[Run], active_first: bool
 
 @pytest.mark.parametrize("active_first", [True, False])
 def test_no_page_is_beyond_the_limit(
-    runs: QuerySet[Run], monkeypatch: pytest.MonkeyPatch, active_first: bool
+    runs: RunQuerySet, monkeypatch: pytest.MonkeyPatch, active_first: bool
 ) -> None:
     monkeypatch.setattr(tables, "COUNT_LIMIT", 5)
     paginator = BoundedPaginator(ActiveFirst(runs) if active_first else runs, 2, 99)
@@ -115,9 +116,26 @@ def test_no_page_is_beyond_the_limit(
 
 
 def test_few_and_many_come_in_the_same_order(
-    runs: QuerySet[Run], monkeypatch: pytest.MonkeyPatch
+    runs: RunQuerySet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = list(newest_keys(runs, RowCount(7, True)))
     assert few == list(newest_keys(runs, RowCount(7, False)))
     monkeypatch.setattr(tables, "SORTED_HERE", 3)
     assert few == list(newest_keys(runs, RowCount(7, True)))
+
+
+@pytest.mark.parametrize("at_most", [7, 600])
+def test_where_few_can_fit_they_are_asked_for_and_not_counted_first(
+    runs: RunQuerySet, at_most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = ActiveFirst(runs)
+    expected = [run.pk for run in plain[:]]
+    monkeypatch.setattr(tables, "count_soon", None)  # calling it would fail
+    known = runs.all()
+    known.at_most = at_most
+    rows = ActiveFirst(known)
+    assert rows.counted(2) == RowCount(7, True)
+    assert [run.pk for run in rows[:]] == expected
+    assert [run.pk for run in rows[2:5]] == expected[2:5]
+    monkeypatch.setattr(tables, "COUNT_LIMIT", 5)
+    assert ActiveFirst(known).counted(2) == RowCount(5, False)
