@@ -33,8 +33,8 @@ def usage(request: PageRequest) -> HttpResponseBase:
     group, measure = form.chosen("group", Group.PERSON), form.chosen("measure", Measure.CORE)
     rows = reading.of(request.user, period, form.cleaned_data.get("lab"))
     sort = form.chosen("sort", "name" if group == Group.MONTH else f"-{measure}")
-    table = reading.sorted_rows(reading.by(group, rows), sort)
-    steps = reading.course(rows)
+    grouped, steps = reading.by_and_course(group, rows)
+    table = reading.sorted_rows(grouped, sort)
     total = reading.added(step.sums for step in steps)
     context = {
         "form": form,

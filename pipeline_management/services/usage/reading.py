@@ -142,9 +142,9 @@ class Counted:
         edges = [_within(self.days, edge) for edge in self.period.without(months)]
         return [_within(self.months, months), *edges]
 
-    def grouped(self, column: str) -> dict[Any, Sums]:
-        """The sums by what stands in a column."""
-        return _grouped(self.parts(), column)
+    def grouped(self, *columns: str) -> dict[Any, Sums]:
+        """The sums by what stands in a column, or in several: then by a tuple."""
+        return _grouped(self.parts(), columns)
 
 
 def _within(rows: UsageQuerySet, period: Period) -> UsageQuerySet:
@@ -175,18 +175,42 @@ def of_labs(labs: Iterable[int], period: Period) -> Counted:
 def by(group: str, counted: Counted) -> list[Row]:
     """At most ``MOST_ROWS`` rows, the most core hours first; months in their order."""
     if group == Group.MONTH:
+        return _month_rows(_by_month(counted))
+    return _rows(group, counted.grouped(_COLUMNS[group][0]))
+
+
+def by_and_course(group: str, counted: Counted) -> tuple[list[Row], list[Step]]:
+    """``by`` and ``course`` together: those of a long period cost one look at it and not two."""
+    if not counted.period.by_month:
+        return by(group, counted), course(counted)
+    if group == Group.MONTH:
         months = _by_month(counted)
-        return [Row(f"{day:%Y-%m}", f"{day:%Y-%m}", months[day]) for day in sorted(months)][
-            :MOST_ROWS
-        ]
-    column, model, names = _COLUMNS[group]
+        return _month_rows(months), _steps(counted, months)
+    found = counted.grouped(_COLUMNS[group][0], "day")
+    rows: dict[Any, list[Sums]] = {}
+    days: dict[date, list[Sums]] = {}
+    for (value, day), sums in found.items():
+        rows.setdefault(value, []).append(sums)
+        days.setdefault(day, []).append(sums)
+    months = _months({day: added(sums) for day, sums in days.items()})
+    return _rows(group, {value: added(sums) for value, sums in rows.items()}), _steps(
+        counted, months
+    )
+
+
+def _rows(group: str, found: Mapping[Any, Sums]) -> list[Row]:
     # by number, with the names asked for afterwards: joined to every row they cost several times as much
-    found = counted.grouped(column)
+    _column, model, names = _COLUMNS[group]
     most = sorted(found, key=lambda pk: (-found[pk].core_seconds, pk or 0))[:MOST_ROWS]
     named = model.objects.filter(pk__in=[pk for pk in most if pk is not None])
     known = {pk: (key, label) for pk, key, label in named.values_list("pk", *names)}
     nothing = ("", _("Job scripts") if group == Group.PIPELINE else _("No lab"))
     return [Row(*known.get(pk, nothing), found[pk]) for pk in most]
+
+
+def _month_rows(months: Mapping[date, Sums]) -> list[Row]:
+    rows = [Row(f"{day:%Y-%m}", f"{day:%Y-%m}", months[day]) for day in sorted(months)]
+    return rows[:MOST_ROWS]
 
 
 def altogether(counted: Counted) -> Sums:
@@ -198,7 +222,11 @@ def course(counted: Counted, counters: Sequence[str] = COUNTERS) -> list[Step]:
     """Day by day, or month by month where the period is long; days on which nothing ended are there too. Of days
     only the ``counters`` are added up."""
     long = counted.period.by_month
-    known = _by_month(counted) if long else _grouped([counted.by_day()], "day", counters)
+    known = _by_month(counted) if long else _grouped([counted.by_day()], ["day"], counters)
+    return _steps(counted, known)
+
+
+def _steps(counted: Counted, known: Mapping[date, Sums]) -> list[Step]:
     return [Step(day, known.get(day, Sums())) for day in counted.period.steps()]
 
 
@@ -212,21 +240,26 @@ def added(sums: Iterable[Sums]) -> Sums:
 
 
 def _grouped(
-    parts: Iterable[UsageQuerySet], column: str, counters: Sequence[str] = COUNTERS
+    parts: Iterable[UsageQuerySet], columns: Sequence[str], counters: Sequence[str] = COUNTERS
 ) -> dict[Any, Sums]:
-    """The sums by what stands in a column. A sum of many rows costs as much as finding them."""
+    """The sums by what stands in the columns. A sum of many rows costs as much as finding them."""
     wanted = {f"{name}_sum": Sum(name) for name in counters}
     found: dict[Any, list[Sums]] = {}
     for rows in parts:
-        for row in rows.values(column).annotate(**wanted):
-            found.setdefault(row[column], []).append(_sums(row))
+        for row in rows.values(*columns).annotate(**wanted):
+            key = tuple(row[name] for name in columns)
+            found.setdefault(key if len(key) > 1 else key[0], []).append(_sums(row))
     return {value: added(sums) for value, sums in found.items()}
 
 
 def _by_month(counted: Counted) -> dict[date, Sums]:
+    return _months(counted.grouped("day"))
+
+
+def _months(days: Mapping[date, Sums]) -> dict[date, Sums]:
     """By the first day of each month. Added up here: a database would format the day of every row."""
     months: dict[date, list[Sums]] = {}
-    for day, sums in counted.grouped("day").items():
+    for day, sums in days.items():
         months.setdefault(day.replace(day=1), []).append(sums)
     return {month: added(parts) for month, parts in months.items()}
 
