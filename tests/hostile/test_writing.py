@@ -254,7 +254,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "new run": {"pipeline": "hello", "name": "a", "lab": "genomics", "system": "cluster", "holdConfig": False},
     "note": {"text": "a"},
     "token": {"name": "a", "expires_at": "2099-01-01T00:00:00Z"},
-    "transfer": {"direction": "upload", "system": "cluster", "path": "/tmp/x", "name": "x", "size": 1, "sha256": ""},
+    "transfer": {
+        "direction": "upload", "system": "cluster", "path": "/tmp/x", "name": "x", "size": 1, "sha256": "0" * 64,
+    },
     "cancel many": {"ids": [NOBODY]},
     "hold many": {"ids": [NOBODY]},
     "release many": {"ids": [NOBODY]},
@@ -277,6 +279,8 @@ def test_values_of_wrong_kinds_are_named(desk: Desk, door: str) -> None:
             ):
                 continue
             error = told(answer, where)
+            if "has no account on" in error["message"]:
+                continue  # what is good so far comes to nothing here
             assert field in json.dumps(error), f"{where}: {error}"
 
 
