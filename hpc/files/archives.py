@@ -39,7 +39,7 @@ _TAR_FLAGS: dict[ArchiveKind, str] = {"tar": "-x", "tgz": "-xz", "gz": "-xz", "b
 # The archive goes through stdout and stdin, so that a colon in its name means nothing to tar. On a time-out
 # the shell gets TERM as well and takes the half archive away. 1 is "a file changed as we read it".
 _COMPRESS = (
-    '[ -e "$1/$2" ] || [ -L "$1/$2" ] || exec stat -- "$1/$2"; '
+    '[ -e "$1/$2" ] || [ -L "$1/$2" ] || stat -- "$1/$2" >/dev/null || exit 1; '
     f'[ -d "$3" ] || {{ [ ! -e "$3" ] || exit {NO_DIRECTORY}; exit {NO_PARENT}; }}; '
     f'[ ! -d "$4" ] || exit {IS_DIRECTORY}; '
     "p=$3/$5; trap 'rm -f -- \"$p\"; exit 143' HUP INT TERM; set -C; "
@@ -47,11 +47,11 @@ _COMPRESS = (
     '[ $r -le 1 ] && mv -f -T -- "$p" "$4" || { rm -f -- "$p"; exit 1; }'
 )
 _OPEN = (
-    '[ -e "$1" ] || exec stat -L -- "$1"; '
+    '[ -e "$1" ] || stat -L -- "$1" >/dev/null || exit 1; '
     f'[ ! -d "$1" ] || exit {IS_DIRECTORY}; [ -f "$1" ] || exit {NOT_REGULAR}; '
     f'[ -d "$2" ] || {{ [ ! -e "$2" ] || exit {NO_DIRECTORY}; exit {NO_PARENT}; }}; '
     f'[ -w "$2" ] && [ -x "$2" ] || exit {FORBIDDEN}; '
-    '[ -r "$1" ] || exec head -c 1 -- "$1"; exec 3<"$1"; cd -- "$2" || exit 1; '
+    '[ -r "$1" ] || head -c 1 -- "$1" >/dev/null || exit 1; exec 3<"$1"; cd -- "$2" || exit 1; '
 )
 _TAR = _OPEN + 'exec tar "$3" --no-same-owner -f - <&3'
 # unzip takes wildcards in the name of an archive, so it is not told the name

@@ -45,7 +45,7 @@ _INSIDE = (
     'case $p/ in "${r%/}"/*) return 0;; esac; done; return 1; }; '
 )
 _ENTER = _INSIDE + (
-    '[ -e "$d" ] || exec stat -L -- "$d"; '
+    '[ -e "$d" ] || stat -L -- "$d" >/dev/null || exit 1; '
     f'[ -d "$d" ] || exit {NO_DIRECTORY}; [ -r "$d" ] && [ -x "$d" ] || exit {FORBIDDEN}; '
     f'cd -P -- "$d" || exit {FORBIDDEN}; p=$(pwd -P && echo .) || exit 1; p=${{p%??}}; '
 )
@@ -55,8 +55,8 @@ _BROWSE = (
 )
 _PEEK = _INSIDE + (
     f'f=$1 at=$2 n=$3; shift 3; [ ! -d "$f" ] || exit {IS_DIRECTORY}; '
-    '[ -e "$f" ] || exec stat -L -- "$f"; '
-    f'[ -f "$f" ] || exit {NOT_REGULAR}; [ -r "$f" ] || exec head -c 1 -- "$f"; exec 3<"$f" || exit 1; '
+    '[ -e "$f" ] || stat -L -- "$f" >/dev/null || exit 1; '
+    f'[ -f "$f" ] || exit {NOT_REGULAR}; [ -r "$f" ] || head -c 1 -- "$f" >/dev/null || exit 1; exec 3<"$f" || exit 1; '
     f"if [ $# -gt 0 ]; then p=$(readlink -- /proc/self/fd/3 && echo .) || exit {_OUTSIDE}; "
     f'inside "${{p%??}}" "$@" || exit {_OUTSIDE}; fi; '
     'stat -L -c "%s %Y" - <&3 || exit 1; [ "$n" -gt 0 ] || exit 0; '

@@ -17,7 +17,7 @@ from hpc.files.tool import INTERACTIVE, Refusals, accept, far_path, nothing, ref
 
 _NO_PARENT: Refusals = {FileMissing: ParentMissing}
 # mv and cp say "cannot stat" of a bad source and of a bad target alike, so stat(1) looks at the source
-_SOURCE = '[ -e "$1" ] || [ -L "$1" ] || exec stat -- "$1"; '
+_SOURCE = '[ -e "$1" ] || [ -L "$1" ] || stat -- "$1" >/dev/null || exit 1; '
 _MOVE = _SOURCE + 'exec mv -f -- "$1" "$2"'
 _COPY = _SOURCE + 'exec cp -a -f -- "$1" "$2"'
 

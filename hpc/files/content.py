@@ -49,12 +49,12 @@ _READ = (
 )
 _FILTER = (
     f'[ ! -d "$3" ] || exit {IS_DIRECTORY}; '
-    '[ -r "$3" ] || exec head -c 1 -- "$3"; '
+    '[ -r "$3" ] || head -c 1 -- "$3" >/dev/null || exit 1; '
     '"$1" "$2" -- "$3" | grep -a -F -e "$4"'
 )
 # a link is followed, so that it stays one; the temporary name stands beside what is replaced
 _WRITE = (
-    f'[ -d "$1" ] || {{ [ ! -e "$1" ] || exit {NO_DIRECTORY}; exec stat -L -- "$1"; }}; t=$2; '
+    f'[ -d "$1" ] || {{ [ ! -e "$1" ] || exit {NO_DIRECTORY}; stat -L -- "$1" >/dev/null || exit 1; }}; t=$2; '
     'if [ -L "$t" ] && [ -e "$t" ]; then t=$(readlink -f -- "$t" && echo .) || exit 1; t=${t%??}; fi; '
     f'[ ! -d "$t" ] || exit {IS_DIRECTORY}; '
     f'if [ -e "$t" ]; then [ -f "$t" ] || exit {NOT_REGULAR}; [ -w "$t" ] || exit {FORBIDDEN}; umask 077; fi; '

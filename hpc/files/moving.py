@@ -77,7 +77,7 @@ _PUSH = (
 _CURL = "fail\nsilent\nshow-error\nconnect-timeout = 20\nspeed-limit = 1024\nspeed-time = 60"
 # $2 the size of parts in MiB of which each MD5 is wanted, 0 for that of the whole, "" for none
 _DIGEST = (
-    '[ -r "$1" ] && [ -f "$1" ] || exec head -c 0 -- "$1"; '
+    '[ -r "$1" ] && [ -f "$1" ] || head -c 0 -- "$1" || exit 1; '
     '{ s=$(sha256sum <"$1") && echo "S ${s%% *}"; } & '
     'case $2 in "") ;; 0) m=$(md5sum <"$1") && echo "M ${m%% *}";; '
     '*) n=$(stat -L -c %s -- "$1"); i=0; while [ $((i * $2 * 1048576)) -lt "$n" ]; do '

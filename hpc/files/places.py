@@ -38,7 +38,7 @@ _SOURCE = (
     'stat -L -- "$1" >/dev/null || exit 1; '
     f'if [ -d "$1" ]; then [ -r "$1" ] && [ -x "$1" ] || exit {FORBIDDEN}; '
     'd=$(cd -- "$1" && pwd && echo .) || exit 1; printf "directory 0 %s" "${d%??}"; exit 0; fi; '
-    f'[ -f "$1" ] || exit {NOT_REGULAR}; [ -r "$1" ] || exec head -c 0 -- "$1"; '
+    f'[ -f "$1" ] || exit {NOT_REGULAR}; [ -r "$1" ] || head -c 0 -- "$1" || exit 1; '
     's=$(stat -L -c %s -- "$1") || exit 1; d=${1%/*}; n=${1##*/}; d=${d:-/}; '
     'd=$(cd -- "$d" && pwd && echo .) || exit 1; d=${d%??}; '
     'printf "file %s %s/%s" "$s" "${d%/}" "$n"'

@@ -14,8 +14,8 @@ _SHA256 = re.compile(r"\\?([0-9a-f]{64}) ")
 
 # file(1) answers "cannot open" as if that were a type, so others complain first, in the usual words
 _KIND = (
-    '[ -e "$1" ] || [ -L "$1" ] || exec stat -- "$1"; '
-    '[ -L "$1" ] || [ -d "$1" ] || [ -r "$1" ] || exec head -c 1 -- "$1"; '
+    '[ -e "$1" ] || [ -L "$1" ] || stat -- "$1" >/dev/null || exit 1; '
+    '[ -L "$1" ] || [ -d "$1" ] || [ -r "$1" ] || head -c 1 -- "$1" >/dev/null || exit 1; '
     f"command -v file >/dev/null || {{ echo 'no program file(1)' >&2; exit {NO_TOOL}; }}; "
     'exec file -b -- "$1"'
 )
