@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Sum, TextChoices
+from django.db.models import F, FloatField, Sum, TextChoices, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -22,7 +22,7 @@ from accounts.policy import Viewer, scope_of
 from pipeline_management.models import Pipeline, System, UsageDay, UsageMonth
 from pipeline_management.querysets import UsageQuerySet
 from pipeline_management.services.usage.counting import COUNTERS, day_of
-from pipeline_management.services.usage.periods import Period
+from pipeline_management.services.usage.periods import Period, month_of
 
 MOST_ROWS = 500
 """Rows of one table; those with the most core hours. The sum below it is of all."""
@@ -119,7 +119,15 @@ _COLUMNS: dict[str, tuple[str, Any, tuple[str, str]]] = {
     Group.SYSTEM: ("system_id", System, ("name", "name")),
     Group.LAB: ("lab_id", Lab, ("slug", "name")),
 }
-_SUMS = {f"{name}_sum": Sum(name) for name in COUNTERS}
+
+
+def _sum(name: str) -> Sum:
+    """The sum of a column, as a double: exact up to 2^53, and MariaDB adds whole numbers up as decimals, which takes
+    twice as long."""
+    return Sum(F(name) + Value(0.0), output_field=FloatField())
+
+
+_SUMS = {f"{name}_sum": _sum(name) for name in COUNTERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +142,22 @@ class Counted:
         """The rows of the period's days."""
         return _within(self.days, self.period)
 
-    def parts(self) -> list[UsageQuerySet]:
-        """All of it in few rows: those of the whole months, and of the days before and after."""
+    def parts(self) -> list[tuple[int, UsageQuerySet]]:
+        """All of it in few rows, each part with its sign: the months, with the days that come to them before and
+        after, or that are too many (-1) where those are fewer."""
         months = self.period.whole_months(day_of(timezone.now()))
         if months is None:
-            return [self.by_day()]
-        edges = [_within(self.days, edge) for edge in self.period.without(months)]
-        return [_within(self.months, months), *edges]
+            return [(1, self.by_day())]
+        found, first, last = [], months.first, months.last
+        for edge in self.period.without(months):
+            month = month_of(edge.first)
+            (rest,) = month.without(edge)
+            if edge.days <= rest.days:
+                found.append((1, _within(self.days, edge)))
+            else:
+                found.append((-1, _within(self.days, rest)))
+                first, last = min(first, month.first), max(last, month.last)
+        return [(1, _within(self.months, Period(first, last))), *found]
 
     def grouped(self, *columns: str) -> dict[Any, Sums]:
         """The sums by what stands in a column, or in several: then by a tuple."""
@@ -215,14 +232,14 @@ def _month_rows(months: Mapping[date, Sums]) -> list[Row]:
 
 def altogether(counted: Counted) -> Sums:
     """The sum of all of it."""
-    return added(_sums(rows.aggregate(**_SUMS)) for rows in counted.parts())
+    return added(_sums(rows.aggregate(**_SUMS), sign) for sign, rows in counted.parts())
 
 
 def course(counted: Counted, counters: Sequence[str] = COUNTERS) -> list[Step]:
     """Day by day, or month by month where the period is long; days on which nothing ended are there too. Of days
     only the ``counters`` are added up."""
     long = counted.period.by_month
-    known = _by_month(counted) if long else _grouped([counted.by_day()], ["day"], counters)
+    known = _by_month(counted) if long else _grouped([(1, counted.by_day())], ["day"], counters)
     return _steps(counted, known)
 
 
@@ -240,16 +257,19 @@ def added(sums: Iterable[Sums]) -> Sums:
 
 
 def _grouped(
-    parts: Iterable[UsageQuerySet], columns: Sequence[str], counters: Sequence[str] = COUNTERS
+    parts: Iterable[tuple[int, UsageQuerySet]],
+    columns: Sequence[str],
+    counters: Sequence[str] = COUNTERS,
 ) -> dict[Any, Sums]:
     """The sums by what stands in the columns. A sum of many rows costs as much as finding them."""
-    wanted = {f"{name}_sum": Sum(name) for name in counters}
+    wanted = {f"{name}_sum": _SUMS[f"{name}_sum"] for name in counters}
     found: dict[Any, list[Sums]] = {}
-    for rows in parts:
+    for sign, rows in parts:
         for row in rows.values(*columns).annotate(**wanted):
             key = tuple(row[name] for name in columns)
-            found.setdefault(key if len(key) > 1 else key[0], []).append(_sums(row))
-    return {value: added(sums) for value, sums in found.items()}
+            found.setdefault(key if len(key) > 1 else key[0], []).append(_sums(row, sign))
+    together = {value: added(sums) for value, sums in found.items()}
+    return {value: sums for value, sums in together.items() if sums != Sums()}
 
 
 def _by_month(counted: Counted) -> dict[date, Sums]:
@@ -275,5 +295,5 @@ def sorted_rows(rows: Iterable[Row], key: str) -> list[Row]:
     return known + [row for row in rows if row.sums.of(name) is None]
 
 
-def _sums(row: Mapping[str, Any]) -> Sums:
-    return Sums(**{name: int(row.get(f"{name}_sum") or 0) for name in COUNTERS})
+def _sums(row: Mapping[str, Any], sign: int) -> Sums:
+    return Sums(**{name: sign * int(row.get(f"{name}_sum") or 0) for name in COUNTERS})

@@ -73,12 +73,18 @@ def test_every_group_and_course_of_a_long_period_is_that_of_its_days() -> None:
     counted = reading.of(admin, period)
     assert len(counted.parts()) > 1, "months and days"
     for column in ("lab_id", "submitter_id", "pipeline_id", "system_id"):
-        assert counted.grouped(column) == reading._grouped([counted.by_day()], [column])
+        assert counted.grouped(column) == reading._grouped([(1, counted.by_day())], [column])
     assert reading.altogether(counted).core_hours == sum(range(40))
     assert [row.label for row in reading.by(reading.Group.LAB, counted)] == ["lab-b", "lab-a"]
     steps = reading.course(counted)
     assert sum(step.sums.runs for step in steps) == 40
     assert [step.day for step in steps] == period.steps()
+    for days in (3, 8, 14, 20, 26, 29):  # a few days more than months, and a few less
+        other = reading.of(
+            admin, Period(period.first + timedelta(days=days), last - timedelta(days))
+        )
+        assert other.grouped("lab_id") == reading._grouped([(1, other.by_day())], ["lab_id"])
+        assert reading.altogether(other) == reading.added(other.grouped("lab_id").values())
     for group in reading.Group:
         for one in (counted, reading.of(admin, Period(last - timedelta(days=60), last))):
             both = (reading.by(group, one), reading.course(one))
