@@ -67,7 +67,11 @@ def explain(run: Run) -> str:
         return _failure(run)
     if state is RunState.CANCELLED:
         outside = run.reason == Reason.CANCELLED_OUTSIDE
-        return _("Cancelled outside Centro. ") + run.reason_text if outside else _("Cancelled on request.")
+        return (
+            _("Cancelled outside Centro. ") + run.reason_text
+            if outside
+            else _("Cancelled on request.")
+        )
     if run.desired == Desired.CANCEL and state is RunState.FINISHING:
         return _("The job has ended; what it had submitted is being ended too.")
     if run.desired == Desired.CANCEL and not state.is_terminal:
@@ -106,7 +110,9 @@ def _held(run: Run, state: RunState) -> str:
 def _failure(run: Run) -> str:
     label = str(Reason(run.reason).label) if run.reason else ""
     if run.reason == Reason.EXIT_NONZERO and run.brought_inputs and run.exit_code == INPUTS_FAILED:
-        return _("An input could not be brought, so the job script did not begin; the errors say which.")
+        return _(
+            "An input could not be brought, so the job script did not begin; the errors say which."
+        )
     if run.reason == Reason.EXIT_NONZERO:
         text = _("The job script ended with exit code %(code)s.") % {"code": run.exit_code}
         meaning = engine_of(run.version).exit_meaning(run.exit_code or 0)
@@ -117,11 +123,11 @@ def _failure(run: Run) -> str:
 
 
 _STATES = {
-    RunState.DRAFT: "Not submitted yet.",
-    RunState.QUEUED: "Waiting for Centro to submit it.",
-    RunState.STAGING: "Its inputs are on their way to the system.",
-    RunState.SUBMITTING: "Being handed to the scheduler.",
-    RunState.RUNNING: "The job is running.",
-    RunState.FINISHING: "The job has ended; its logs are being collected.",
-    RunState.SUCCEEDED: "The job script ended with exit code 0.",
+    RunState.DRAFT: gettext_lazy("Not submitted yet."),
+    RunState.QUEUED: gettext_lazy("Waiting for Centro to submit it."),
+    RunState.STAGING: gettext_lazy("Its inputs are on their way to the system."),
+    RunState.SUBMITTING: gettext_lazy("Being handed to the scheduler."),
+    RunState.RUNNING: gettext_lazy("The job is running."),
+    RunState.FINISHING: gettext_lazy("The job has ended; its logs are being collected."),
+    RunState.SUCCEEDED: gettext_lazy("The job script ended with exit code 0."),
 }

@@ -8,7 +8,9 @@ from typing import Any
 
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 
+from pipeline_management.choices import RunState
 from pipeline_management.errors import DomainError, Missing
 from pipeline_management.file_names import absolute, tail_of, visible
 from pipeline_management.models import Run
@@ -25,7 +27,6 @@ from pipeline_management.views.file_parts import (
     fault_context,
     listing,
     preview_context,
-    status_of,
 )
 from pipeline_management.views.file_rows import View, row, run_address, shown
 from pipeline_management.views.run_head import head_context
@@ -51,10 +52,11 @@ def files(request: PageRequest, pk: uuid.UUID, path: str = "") -> HttpResponseBa
         frame |= {"kind": "wait", "part_url": part_url}
     else:
         try:
-            frame |= _part(request, place_of_run(run), run, relative, number)
+            place = place_of_run(run)
+            frame |= _not_yet() if _is_new(run) else _part(request, place, run, relative, number)
         except DomainError as error:
             frame |= fault_context(_worded(run, relative, error))
-            status = status_of(error) if whole else 200
+        status = frame.get("status", 200) if whole else 200
     if not whole:
         return render(request, "files/part.html", frame, status=status)
     context = head_context(request, run, "files") | frame
@@ -69,13 +71,28 @@ def _with_query(request: PageRequest, where: str) -> str:
 def _worded(run: Run, relative: str, error: DomainError) -> DomainError:
     """Nobody needs to know where a directory is missing that the run has not made yet."""
     if isinstance(error, Missing) and not relative and not run.submitted_at:
-        return Missing("The run has not been submitted yet, so it has no directory.")
+        return _no_directory()
     return error
+
+
+def _no_directory() -> Missing:
+    return Missing(_("The run has not been submitted yet, so it has no directory."))
+
+
+def _is_new(run: Run) -> bool:
+    """Whether nothing of the run can be on its system, so that there is nothing to ask."""
+    before = (RunState.DRAFT, RunState.QUEUED)
+    return run.state in before and not run.work_directory and not run.attempts.exists()
+
+
+def _not_yet() -> dict[str, Any]:
+    return {**fault_context(_no_directory()), "not_yet": True}
 
 
 def _frame(run: Run, relative: str, number: int) -> dict[str, Any]:
     root = roots_of(run)[number]
-    crumbs = [(visible(posixpath.basename(root)) or "/", run_address(run.pk, "", number))]
+    top = _("Where the pipeline works") if number else _("The run's directory")
+    crumbs = [(top, run_address(run.pk, "", number))]
     at = ""
     for name in relative.split("/") if relative else []:
         at = posixpath.join(at, name)
@@ -88,7 +105,7 @@ def _frame(run: Run, relative: str, number: int) -> dict[str, Any]:
         "system": run.system.name,
         "path": visible(posixpath.join(root, relative)),
         "title": visible(posixpath.basename(relative)) or run.name or str(run.pk)[:8],
-        "name": visible(posixpath.basename(relative or root)),
+        "name": visible(posixpath.basename(relative)) or top,
         "crumbs": crumbs,
         "parent": above,
         "here": run_address(run.pk, relative),

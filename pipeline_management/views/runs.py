@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -78,7 +79,9 @@ def run_list(request: PageRequest) -> HttpResponseBase:
     if request.htmx:
         return fragment(request, "runs/table_live.html", context)
     context["table_html"], _mark = marked(request, "runs/table_live.html", context)
-    return render(request, "runs/list.html", {**context, **_frame(request, narrowed)})
+    nothing = not narrowed.is_narrowed and not context["table"].paginator.count
+    frame = {**context, **_frame(request, narrowed), "nothing": nothing}
+    return render(request, "runs/list.html", frame)
 
 
 def _rows(request: PageRequest, narrowed: RunFilter) -> dict[str, Any]:
@@ -96,6 +99,7 @@ def _rows(request: PageRequest, narrowed: RunFilter) -> dict[str, Any]:
         "stars": marks.starred(request.user, [run.pk for run in shown]),
         "per_page": table.paginator.per_page,
         "sizes": PAGE_SIZES,
+        "may_begin": partial(may_submit, request.user),
     }
 
 

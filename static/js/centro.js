@@ -5,6 +5,7 @@
   // --- times -------------------------------------------------------------------------------------------------
   const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
   const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const thisYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   const today = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
   const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto" });
   const steps = [[60, 1, "second"], [3600, 60, "minute"], [86400, 3600, "hour"], [2592000, 86400, "day"]];
@@ -36,8 +37,10 @@
     if (style === "ago") text = age(Math.max(0, seconds));
     else if (style === "since") text = length(seconds);
     if (text === null) {
-      const sameDay = at.toDateString() === new Date().toDateString();
-      text = sameDay ? today.format(at) : (style === "short" ? short : local).format(at);
+      const now = new Date();
+      const brief = at.getFullYear() === now.getFullYear() ? thisYear : short;
+      const format = at.toDateString() === now.toDateString() ? today : style === "short" ? brief : local;
+      text = format.format(at);
     }
     if (element.textContent !== text) element.textContent = text;
   }

@@ -6,6 +6,7 @@
   if (!form) return;
   const ticked = new Set();
   const count = document.getElementById("many-count");
+  const tools = document.getElementById("runs-tools");
   const all = document.getElementById("many-all");
 
   function boxes() {
@@ -20,8 +21,11 @@
     const here = shown.filter(function (box) {
       return box.checked;
     }).length;
+    // Runs may appear on a page that was empty, and go again
+    form.hidden = shown.length === 0;
+    if (shown.length) tools.hidden = false;
     count.textContent = String(here);
-    form.classList.toggle("is-idle", here === 0);
+    form.classList.toggle("has-ticks", here > 0);
     all.checked = here > 0 && here === shown.length;
     all.indeterminate = here > 0 && here < shown.length;
     form.querySelectorAll("button[name=action]").forEach(function (button) {

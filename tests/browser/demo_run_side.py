@@ -115,6 +115,8 @@ class RunSide:
 
     def __init__(self, demo: Any, folder: Path) -> None:
         self.demo, self.folder, self.now = demo, folder, timezone.now()
+        demo.local.polled_at = self.now + timedelta(minutes=10)
+        demo.local.save()
         self.version = make_version(
             "coverage", "2.1", system=demo.local.system, outputs=OUTPUTS,
             resources={"walltime": "08:00:00", "cpus": 16, "memory_mb": 64_000},
@@ -153,14 +155,20 @@ class RunSide:
         }
         if ended:
             times |= {"ended_at": self._ago(ended), "finished_at": self._ago(ended)}
-        configuration = {"pipeline": "coverage", "sample": fields["name"].split()[0], "lanes": 24}
+        configuration = {
+            "pipeline": "coverage",
+            "sample": fields["name"].split()[0],
+            "lanes": 12 if "12 lanes" in fields["name"] else 24,
+        }
         values = {"version": self.version, "account": self.demo.local, "submitter": self.demo.alice,
                   "resources": self.version.resources, "configuration": configuration,
                   "job_id": str(52_000 + int(begun)), "confirmed_source": "marker"}  # fmt: skip
         run: Run = self.demo._run(state, begun + 5, **(values | times | fields))
         run.directory = str(self.folder / str(run.pk))
         Path(run.directory).mkdir(parents=True)
-        run.save()
+        Run.objects.filter(pk=run.pk).update(
+            directory=run.directory, confirmed_at=self._ago(ended) if ended else self.now
+        )
         return run
 
     def _results(self) -> None:

@@ -21,12 +21,26 @@ _made: list[RunSide] = []
 
 def prepare(demo: Demo) -> None:
     """Add the rows and files."""
+    from accounts.models import Credential, CredentialKind
     from tests.browser.demo_run_side import RunSide, png
     from tests.factories import make_account
 
     _made[:] = [RunSide(demo, Path(tempfile.mkdtemp(dir=conftest.STATE)))]
     (demo.results / "plot.png").write_bytes(png())
-    make_account(demo.atlas.system, demo.alice, credential=demo.atlas.credential, username="alice")
+    demo.atlas.system.host_keys = [_key()[1]]
+    demo.atlas.system.save()
+    credential = Credential.objects.create(name="alice", kind=CredentialKind.KEY, secret=_key()[0])
+    make_account(demo.atlas.system, demo.alice, credential=credential, username="alice")
+
+
+def _key() -> tuple[str, str]:
+    """A fresh private key and its public part."""
+    from cryptography.hazmat.primitives import serialization as s
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    made = Ed25519PrivateKey.generate()
+    private = made.private_bytes(s.Encoding.PEM, s.PrivateFormat.OpenSSH, s.NoEncryption()).decode()
+    return private, made.public_key().public_bytes(s.Encoding.OpenSSH, s.PublicFormat.OpenSSH).decode()
 
 
 def addresses(demo: Demo) -> dict[str, str]:
@@ -126,7 +140,15 @@ def _upload(page: Page) -> None:
     page.wait_for_timeout(500)
 
 
+def _wait(page: Page) -> None:
+    """Until the system has been asked."""
+    page.locator(".file-wait").wait_for(state="detached")
+    page.wait_for_timeout(1000)
+
+
 ACTS: dict[str, Act] = {
+    **dict.fromkeys(("run-files", "run-files-folder", "run-file-image", "run-file-report", "run-reports",
+                     "run-reports-none", "files-away"), _wait),
     "runs-ticked": _tick, "runs-refusal": _ask_to_cancel, "runs-refused": _hold,
     "file-rename": _open("Rename"), "file-rights": _open("Permissions"), "file-delete": _open("Delete"),
     "file-checksum": _checksum, "folder-actions": _scroll("#this-folder"), "run-notes": _scroll("#annotations"),
