@@ -81,7 +81,10 @@ def _tell(request: PageRequest, action: str, outcomes: list[wishes.Outcome]) -> 
     if granted:
         messages.success(request, many_words.done(action, granted))
     if granted < len(outcomes):
-        messages.warning(request, many_words.refusals(action, outcomes))
+        refused = [outcome.run_id for outcome in outcomes if not outcome.granted]
+        seen = Run.objects.visible_to(request.user).filter(pk__in=refused).order_by()
+        names = dict(seen.values_list("pk", "name"))
+        messages.warning(request, many_words.refusals(action, outcomes, names))
 
 
 def _ask_back(

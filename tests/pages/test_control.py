@@ -112,18 +112,21 @@ def test_many_are_cancelled_after_asking_back(boss) -> None:
     assert answer.redirect_chain == [("/runs/?text=run", 302)]
     assert messages(answer) == [
         "2 runs are being cancelled.",
-        "1 of 3 cannot be cancelled: The run is over (failed).",
+        "1 of 3 cannot be cancelled: The run is over (failed). [old]",
     ]
     assert Run.objects.filter(state=RunState.CANCELLED).count() == 2
 
 
 def test_many_are_held_with_reasons(boss) -> None:
-    runs = [make_run(), make_run(state=RunState.RUNNING), make_run(state=RunState.RUNNING)]
+    names = ("a", "b\u202e", "x" * 60, "d", "e")
+    runs = [make_run(), *(make_run(name=name, state=RunState.RUNNING) for name in names)]
+    runs.append(make_run(state=RunState.FAILED))
     data = {"action": "hold", "run": [str(run.pk) for run in runs], "back": ""}
     answer = boss.post("/runs/many/", data, follow=True)
     assert messages(answer) == [
         "1 run is held.",
-        "2 of 3 cannot be held: The job has started already; a running job cannot be held. (2)",
+        "6 of 7 cannot be held: The job has started already; a running job cannot be held. "
+        f"[a, b\\u202e, {'x' * 39}… and 2 others] The run is over (failed). [{str(runs[-1].pk)[:8]}]",
     ]
 
 
