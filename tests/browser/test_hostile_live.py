@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tests.pages.site import Site
 
 pytestmark = pytest.mark.browser
-ELEMENTS = "document.querySelectorAll('main *').length"
 MARKED = "document.querySelectorAll('[xq7]').length + document.getElementsByTagName('xq7').length"
 
 
@@ -100,12 +99,11 @@ def test_events_of_a_job_come_as_text(open_as: Open, site: Site) -> None:
 
 
 def test_messages_that_are_none_do_nothing(open_as: Open, site: Site) -> None:
-    """Unknown types and members that mean something to scripts: no element comes of them."""
+    """Unknown types and members that mean something to scripts: nothing of them gets into the page."""
     run = site.run(state=RunState.RUNNING, name="watched")
     page = open_as("submitter", "/accounts/tokens/")
     socket = with_socket(page, f"/runs/{run.pk}/")
     expect(page.locator("#run-live")).to_be_visible()
-    before = page.evaluate(ELEMENTS)
     for value in VALUES.values():
         socket.send(json.dumps({"type": value, "seq": value, "run": {"id": value, "name": value}}))
         socket.send(
@@ -114,8 +112,7 @@ def test_messages_that_are_none_do_nothing(open_as: Open, site: Site) -> None:
             )
         )
     page.wait_for_timeout(500)
-    assert page.evaluate(ELEMENTS) == before
-    assert page.evaluate(MARKED) == 0
+    assert "xq7" not in page.content()
     assert page.evaluate("({}).xq7 === undefined")
 
 
