@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -237,3 +238,41 @@ def test_the_pages_of_files_show_the_same(desk: Desk) -> None:
         assert path in text, name
         shown = judge(client.get(path, headers={"HX-Request": "true"}), name)
         assert "content" in shown, name
+
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+BODIES: dict[str, tuple[bytes, str]] = {
+    "JSON": (b'{"targetPath": "/tmp/x"}', "application/json"),
+    "deep JSON": (b"[" * 100_000, "application/json"),
+    "packed": (gzip.compress(b"targetPath=/tmp/x"), FORM),
+    "NUL": (b"targetPath=/tmp/a%00b", FORM),
+    "nothing": (b"", FORM),
+    "many fields": (b"&".join(b"f%d=1" % number for number in range(5000)), FORM),
+    "a long field": (b"targetPath=/" + b"a" * 2_000_000, FORM),
+    "multipart without boundary": (b"--x\r\n\r\n--x--", "multipart/form-data"),
+    "multipart without end": (b'--x\r\nContent-Disposition: form-data; name="a"', f"{MULTIPART}; boundary=x"),
+    "multipart of nothing": (b"\0" * 1000, "multipart/form-data; boundary=" + "b" * 500),
+    "multipart of many parts": (
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 3000 + b"--x--",
+        f"{MULTIPART}; boundary=x",
+    ),
+    "no type": (b"targetPath=/tmp/x", ""),
+    "charset": (b"targetPath=/tmp/x", f"{FORM}; charset=xq7"),
+}  # fmt: skip
+DOORS = (
+    ("POST", "/utilities/mkdir"), ("PUT", "/utilities/rename"), ("DELETE", "/utilities/rm"),
+    ("POST", "/utilities/upload"),
+    ("POST", "/compute/jobs/upload"), ("POST", "/compute/jobs/path"), ("POST", "/storage/xfer-external/upload"),
+    ("POST", "/storage/xfer-internal/cp"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), DOORS)
+def test_bad_bodies_are_refused_in_words(desk: Desk, method: str, path: str) -> None:
+    """Never with an error of the server's own, and without a task or a job."""
+    for kind, (data, content_type) in BODIES.items():
+        answer = desk.raw(method, path, data, content_type)
+        assert 400 <= answer.status_code < 500, (kind, answer.status_code, answer.content[:300])
+        assert "Traceback" not in json.dumps(body(answer)), kind
+    assert list(desk.folder.iterdir()) == []
