@@ -40,7 +40,9 @@ def _key() -> tuple[str, str]:
 
     made = Ed25519PrivateKey.generate()
     private = made.private_bytes(s.Encoding.PEM, s.PrivateFormat.OpenSSH, s.NoEncryption()).decode()
-    return private, made.public_key().public_bytes(s.Encoding.OpenSSH, s.PublicFormat.OpenSSH).decode()
+    return private, made.public_key().public_bytes(
+        s.Encoding.OpenSSH, s.PublicFormat.OpenSSH
+    ).decode()
 
 
 def addresses(demo: Demo) -> dict[str, str]:
@@ -146,12 +148,21 @@ def _wait(page: Page) -> None:
     page.wait_for_timeout(1000)
 
 
+def _report(page: Page) -> None:
+    """A frame that is not in view is not painted."""
+    _wait(page)
+    _scroll("#preview")(page)
+    page.wait_for_timeout(1000)
+
+
 ACTS: dict[str, Act] = {
-    **dict.fromkeys(("run-files", "run-files-folder", "run-file-image", "run-file-report", "run-reports",
+    "run-file-report": _report,
+    **dict.fromkeys(("run-files", "run-files-folder", "run-file-image", "run-reports",
                      "run-reports-none", "files-away"), _wait),
     "runs-ticked": _tick, "runs-refusal": _ask_to_cancel, "runs-refused": _hold,
     "file-rename": _open("Rename"), "file-rights": _open("Permissions"), "file-delete": _open("Delete"),
     "file-checksum": _checksum, "folder-actions": _scroll("#this-folder"), "run-notes": _scroll("#annotations"),
     "transfers-moving": _upload, "transfers-list": _scroll("#transfers-live"),
+    "compare-tasks": _scroll("#compare-tasks"),
 }  # fmt: skip
 """What is done on a page before its picture is taken."""
