@@ -118,7 +118,7 @@ def _upload(page: Page) -> None:
             detail = "/data is not writable for alice on orion."
             route.fulfill(status=400, json={"detail": detail})
         else:
-            links = [
+            links: list[dict[str, Any]] = [
                 {"number": number, "url": f"/staging/{number}/", "headers": {}}
                 for number in (1, 2, 3)
             ]
