@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from pipeline_management import curl
 from pipeline_management.choices import HealthState, RunState, TaskState
 from pipeline_management.models import Run, RunTask, System
 from pipeline_management.services.presentation import explain, last_confirmation
@@ -214,3 +215,9 @@ def why(run: Run) -> str:
     sentence = explain(run)
     more = run.reason_text if run.state == RunState.FAILED else ""
     return f"{sentence} {more}" if more and more not in sentence else sentence
+
+
+@register.simple_tag
+def curl_login() -> str:
+    """How an example begins that calls curl as the person who reads it."""
+    return curl.LOGIN

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from pipeline_management.curl import posting
 from pipeline_management.errors import DomainError, InvalidRequest, NotAllowed, Problem, Unavailable
 from pipeline_management.forms.submit import SubmitForm
 from pipeline_management.models import Run
@@ -279,14 +280,10 @@ def curl(request: PageRequest, prepared: PreparedRun | None = None) -> dict[str,
     """The API request that does the same; with the configuration in it where that is short."""
     base = settings.CENTRO_PUBLIC_URL or request.build_absolute_uri("/")
     url = f"{str(base).rstrip('/')}/api/v1/new-run/"
-    head = (
-        f"curl --user {request.user.get_username()} \\\n"
-        "  --header 'Content-Type: application/json' \\\n"
-    )
     if prepared is None:
-        return {"command": f"{head}  --data-binary @config.json \\\n  {url}", "url": url}
+        return {"command": posting(url, "@config.json"), "url": url}
     named = {"pipeline": str(prepared.version), **prepared.configuration}
     text = json.dumps(named, indent=2, ensure_ascii=False)
     if len(text) > CURL_TEXT_LIMIT:
         return curl(request)
-    return {"command": f"{head}  --data-binary @- \\\n  {url} <<'JSON'\n{text}\nJSON", "url": url}
+    return {"command": f"{posting(url, '@-')} <<'JSON'\n{text}\nJSON", "url": url}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +12,7 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 
 from accounts.policy import is_administrator
+from pipeline_management.curl import posting
 from pipeline_management.models import PipelineVersion, Run
 from pipeline_management.policy import may_submit
 from pipeline_management.querysets import visible_versions
@@ -106,7 +106,7 @@ def detail(request: PageRequest, name: str) -> HttpResponseBase:
         "recent": _recent(request, chosen),
         "record": overview.records(request.user).get(chosen.pipeline_id),
         "days": overview.DAYS,
-        "curl": _curl(request, chosen),
+        "curl": _curl(request),
         "workbook": _workbook(chosen),
         "may_submit": may_submit(request.user) and not chosen.is_hidden,
         "may_publish": administrator,
@@ -126,14 +126,10 @@ def _recent(request: PageRequest, version: PipelineVersion) -> list[Run]:
     return list(seen.order_by("-created_at")[:_MOST_RUNS])
 
 
-def _curl(request: PageRequest, version: PipelineVersion) -> str:
+def _curl(request: PageRequest) -> str:
     """The line that submits a configuration in a file."""
     address = request.build_absolute_uri(reverse("api-new-run"))
-    user = shlex.quote(request.user.get_username())
-    return (
-        f"curl --user {user} --header 'Content-Type: application/json' \\\n"
-        f"     --data-binary @configuration.json {shlex.quote(address)}"
-    )
+    return posting(address, "@config.json")
 
 
 def _workbook(version: PipelineVersion) -> str:

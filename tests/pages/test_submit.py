@@ -52,7 +52,7 @@ def test_the_page_offers_the_visible_versions(site: Site, client: Client, addres
     for value in ('value=""', 'value="hello@latest"', 'value="hello@1.0"', 'value="hello@2.0-dev"'):
         assert value in page
     assert "notours" not in page
-    assert "curl --user submitter" in page
+    assert "curl --netrc --header" in page
 
 
 def test_a_run_is_made_and_its_page_shown(site: Site, client: Client) -> None:
@@ -312,3 +312,14 @@ def test_sending_needs_the_form_s_token(site: Site) -> None:
     strict.force_login(site.people["submitter"])
     assert send(strict).status_code == 403
     assert Run.objects.count() == 0
+
+
+def test_every_page_logs_curl_in_the_same_way(site: Site, client: Client) -> None:
+    addresses = ("/submit/", "/pipelines/hello/", "/api/v1/docs/", "/runs/")
+    calls = [
+        call
+        for page in (client.get(address).content.decode() for address in addresses)
+        for call in re.findall(r"^.*?\bcurl (--\S+)", page, re.M)
+    ]
+    assert len(calls) > len(addresses)
+    assert set(calls) == {"--netrc", "--header"}  # the header is the token's, which has its own place
