@@ -20,9 +20,9 @@ from pipeline_management.services import exports, grouping, marks
 from pipeline_management.tables import (
     PAGE_SIZES,
     PER_PAGE,
-    ActiveFirst,
     BoundedPaginator,
     RunTable,
+    table_data,
 )
 from pipeline_management.views.access import PageRequest, page
 from pipeline_management.views.live import fragment, marked
@@ -46,7 +46,7 @@ def _table(request: PageRequest, narrowed: RunFilter) -> RunTable:
     orders = [
         name for name in request.GET.getlist("sort") if name.lstrip("-") in RunTable.base_columns
     ]
-    table = RunTable(runs if orders else ActiveFirst(runs), order_by=orders)
+    table = RunTable(table_data(runs, orders), order_by=orders)
     table.request = request
     # not by table.paginate, which would read its page before the one that is asked for
     wanted = _number(request.GET.get("page", "")) or 1

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from pipeline_management import tables
+from pipeline_management import run_sequences
 from pipeline_management.choices import Attention, Reason, RunState
 from pipeline_management.models import Run
 from tests.factories import make_account, make_run, make_system, make_version
@@ -179,7 +179,7 @@ def test_nonsense_about_order_and_pages_is_harmless(site: Site, query: str) -> N
 
 def test_it_is_paged_and_counts_only_so_far(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline_management.views.runs.PER_PAGE", 2)
-    monkeypatch.setattr(tables, "COUNT_LIMIT", 4)
+    monkeypatch.setattr(run_sequences, "COUNT_LIMIT", 4)
     runs = [site.run() for _ in range(5)]
     client = site.client("submitter")
     first, second = client.get("/runs/"), client.get("/runs/?page=2")

@@ -6,11 +6,12 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.models import QuerySet
 
-from pipeline_management import row_counts, tables
+from pipeline_management import row_counts, run_sequences
 from pipeline_management.models import Run
 from pipeline_management.querysets import RunQuerySet
 from pipeline_management.row_counts import RowCount, count_soon
-from pipeline_management.tables import ActiveFirst, BoundedPaginator, newest_keys
+from pipeline_management.run_sequences import ActiveFirst, newest_keys
+from pipeline_management.tables import BoundedPaginator
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -108,7 +109,7 @@ def test_pages_go_on_while_there_is_more(runs: RunQuerySet, active_first: bool) 
 def test_no_page_is_beyond_the_limit(
     runs: RunQuerySet, monkeypatch: pytest.MonkeyPatch, active_first: bool
 ) -> None:
-    monkeypatch.setattr(tables, "COUNT_LIMIT", 5)
+    monkeypatch.setattr(run_sequences, "COUNT_LIMIT", 5)
     paginator = BoundedPaginator(ActiveFirst(runs) if active_first else runs, 2, 99)
     assert (paginator.count, paginator.known, paginator.is_cut) == (5, 5, True)
     assert paginator.num_pages == 3
@@ -120,7 +121,7 @@ def test_few_and_many_come_in_the_same_order(
 ) -> None:
     few = list(newest_keys(runs, RowCount(7, True)))
     assert few == list(newest_keys(runs, RowCount(7, False)))
-    monkeypatch.setattr(tables, "SORTED_HERE", 3)
+    monkeypatch.setattr(run_sequences, "SORTED_HERE", 3)
     assert few == list(newest_keys(runs, RowCount(7, True)))
 
 
@@ -130,12 +131,12 @@ def test_where_few_can_fit_they_are_asked_for_and_not_counted_first(
 ) -> None:
     plain = ActiveFirst(runs)
     expected = [run.pk for run in plain[:]]
-    monkeypatch.setattr(tables, "count_soon", None)  # calling it would fail
+    monkeypatch.setattr(run_sequences, "count_soon", None)  # calling it would fail
     known = runs.all()
     known.at_most = at_most
     rows = ActiveFirst(known)
     assert rows.counted(2) == RowCount(7, True)
     assert [run.pk for run in rows[:]] == expected
     assert [run.pk for run in rows[2:5]] == expected[2:5]
-    monkeypatch.setattr(tables, "COUNT_LIMIT", 5)
+    monkeypatch.setattr(run_sequences, "COUNT_LIMIT", 5)
     assert ActiveFirst(known).counted(2) == RowCount(5, False)
