@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 STATE = Path(tempfile.mkdtemp(prefix="centro-tests-"))
 # nothing listens on port 1: without the lab the code meets a Redis that is down
 NO_REDIS = "redis://127.0.0.1:1/0"
+# an example that takes long says something of the machine, and nothing of what is tested
+hypothesis.settings.register_profile(
+    "centro", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+if "CI" not in os.environ:  # there its own profile says so already, and does not draw lots
+    hypothesis.settings.load_profile("centro")
 
 
 def choose_environment() -> None:
