@@ -39,7 +39,8 @@ SEARCHES = (
 LISTS = (
     "", "page=2", "page=90", "size=100", "submitter=me", "state=failed", "state=running", "pipeline=pipe2",
     "system=system1", "lab=lab-1", "submitter=user3", "created_after=2025-01-01&created_before=2025-02-01",
-    "attention=on", "text=trio", "text=NA77", "sort=created", "sort=-created", "group=cause",
+    "attention=on", "text=trio", "text=NA77", "sort=created", "sort=-created", "sort=name", "sort=submitter",
+    "sort=pipeline", "sort=system", "sort=-ended", "sort=name&text=trio", "group=cause",
 )  # fmt: skip
 
 
