@@ -171,4 +171,13 @@
   });
 
   showTimes(document);
+
+  // On a small screen the list of places is wider than the window: where one is must be in view.
+  const here = document.querySelector('.bar [aria-current="page"]');
+  if (here) {
+    const list = here.closest("ul");
+    const box = here.getBoundingClientRect();
+    const room = list.getBoundingClientRect();
+    list.scrollLeft += box.left + box.width / 2 - (room.left + room.width / 2);
+  }
 })();

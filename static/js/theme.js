@@ -20,6 +20,11 @@
   root.classList.remove("no-js");
   root.classList.add("js");
   prefersDark.addEventListener("change", apply);
+  // Paper is white, and browsers leave backgrounds out: light text would not be seen on it.
+  window.addEventListener("beforeprint", function () {
+    root.setAttribute("data-bs-theme", "light");
+  });
+  window.addEventListener("afterprint", apply);
   window.centroTheme = {
     choice: stored,
     next: function () {
