@@ -126,7 +126,6 @@ class MaintenanceForm(forms.ModelForm):
         }
         labels = {"text": _("What people are told")}
         help_texts = {
-            "system": _("Empty: all systems."),
             "starts_at": _("UTC"),
             "ends_at": _("UTC. Empty: until you end it."),
             "holds_runs": _("Runs are accepted and wait until it is over."),
@@ -134,6 +133,7 @@ class MaintenanceForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        cast(forms.ModelChoiceField, self.fields["system"]).empty_label = _("All systems")
         for name in ("starts_at", "ends_at"):
             cast(forms.DateTimeField, self.fields[name]).input_formats = _FORMATS
         self.helper = FormHelper()

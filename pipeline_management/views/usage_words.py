@@ -96,11 +96,17 @@ def drawn(steps: Sequence[Step], measure: str, period: Period) -> Course:
         title % {"measure": Measure(measure).label},
         _summary(steps, measure, period),
         amount(plot.top, measure),
-        amount(plot.half, measure),
+        _at_half(plot.half, measure),
         _day(steps[0].day, period) if steps else "",
         _day(steps[-1].day, period) if steps else "",
         kinds,
     )
+
+
+def _at_half(value: float, measure: str) -> str:
+    """The label of the middle of an axis, whose ends are round numbers: "50", not "50.0"."""
+    whole = measure in (Measure.CORE, Measure.GPU) and value >= 1 and value == int(value)
+    return number_format(int(value), 0, force_grouping=True) if whole else amount(value, measure)
 
 
 def _values(step: Step, measure: str) -> list[tuple[str, float]]:

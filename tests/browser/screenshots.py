@@ -29,7 +29,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 FILES = {"text": "notes.txt", "table": "coverage.csv", "notebook": "analysis.ipynb", "report": "report.html",
          "binary": "calls.vcf.gz"}  # fmt: skip
-SIDES = ("run_side_pictures", "submit_side_pictures")
+SIDES = ("run_side_pictures", "submit_side_pictures", "admin_side_pictures")
 """Further pictures: modules beside this one with ``prepare(demo)``, ``addresses(demo)`` and ``ACTS``."""
 WIDE = {"viewport": {"width": 2560, "height": 1300}, "color_scheme": "light"}
 BROKEN = '{\n  "pipeline": "hello",\n  "name": "world"\n  "times": 3\n}'
