@@ -101,7 +101,7 @@ def test_the_schema_is_served(site: Site) -> None:
 def test_the_guide_shows_a_request_that_works_here(site: Site) -> None:
     answer = site.client(site.submitter).get("/api/v1/docs/")
     page = answer.content.decode()
-    assert "curl --request POST --user 'sam'" in page
+    assert "curl --netrc " in page
     assert "http://testserver/api/v1/new-run/" in page
     assert "machine testserver login sam" in page
     assert "hello@1.0" in page
