@@ -109,6 +109,7 @@ def measure(report: Report, options: argparse.Namespace) -> None:
     for person in ("user1", "admin"):
         clients[person] = Client()
         clients[person].force_login(User.objects.get(username=person))
+    report.add(_machine())
     for person, client in clients.items():
         for number, address in enumerate(_addresses(), 1):
             if options.only and options.only not in address:
@@ -117,6 +118,26 @@ def measure(report: Report, options: argparse.Namespace) -> None:
     if not options.only:
         for kind in ("csv", "json", "xlsx"):
             report.add(_export(clients["admin"], kind))
+
+
+def _machine() -> Figure:
+    """How fast the machine is at this hour: the same work in Python and in MariaDB, to compare tables by."""
+    from django.db import connection
+
+    def count() -> None:
+        total = 0
+        for number in range(1_000_000):
+            total += number
+
+    def add_up() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT SUM(seq MOD 7) FROM seq_1_to_1000000")
+
+    facts: dict[str, float | str] = {
+        f"{name}_ms": statistics.median(_timed(work) for _ in range(7))
+        for name, work in (("python", count), ("sql", add_up))
+    }
+    return Figure("H0", "machine", "ms", [], facts=facts)
 
 
 def _addresses() -> list[str]:
