@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from tests.pages.site import Site
 
 CHROMIUM = "/usr/bin/chromium"
+PATIENCE = 45_000
+"""Milliseconds that a page may take for what is expected of it: the machine may be busy with much else."""
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; nothing is downloaded."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     # Playwright's synchronous API keeps an event loop in this thread, which Django would refuse
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
@@ -87,7 +90,7 @@ def open_as(browser: Browser, live_server: Any, site: Site, watch: Watch) -> Ite
         values: dict[str, Any] = {"locale": "en-GB", "timezone_id": "Europe/Berlin",
                                   "viewport": {"width": 1280, "height": 900}}
         context = browser.new_context(base_url=live_server.url, **(values | options))
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         watch.context(context)
         if person is not None:

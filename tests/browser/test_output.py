@@ -15,7 +15,7 @@ from pipeline_management.services import log_sharing
 from tests.browser.test_look import CONTRAST, STRUCTURE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from playwright.sync_api import Page
 
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from tests.pages.site import Site
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def patient() -> Iterator[None]:
-    """The viewer looks every few seconds, on a machine that may be busy."""
-    expect.set_options(timeout=20_000)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture
