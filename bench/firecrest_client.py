@@ -18,6 +18,7 @@ from tests.firecrest.portal import CLUSTER, MOUNT, Portal
 from tests.lab.lab import Lab
 
 BOUNDARY = "centro-bench-7f3a9c"
+PATIENCE = 60  # seconds
 SESSIONS = 8  # on one connection: stock sshd allows ten
 
 
@@ -32,6 +33,8 @@ class FirecrestConnection:
         self._http = http.client.HTTPConnection("127.0.0.1", portal.stack.port, timeout=120)
         self._http.connect()
         self._http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.put_off = 0
+        """How often it was told to try again: a cluster that answers slowly is not asked more and more."""
         self._headers = {"Authorization": f"Bearer {token}", "X-Machine-Name": CLUSTER}
 
     def call(
@@ -43,12 +46,18 @@ class FirecrestConnection:
         kind: str = "",
         expected: int = 200,
     ) -> bytes:
-        """The body of the answer."""
+        """The body of the answer. Told to try again, it does, and the time counts."""
         address = f"{MOUNT}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = self._headers | ({"Content-Type": kind} if kind else {})
-        self._http.request(method, address, body=body, headers=headers)
-        answer = self._http.getresponse()
-        said = answer.read()
+        until = time.monotonic() + PATIENCE
+        while True:
+            self._http.request(method, address, body=body, headers=headers)
+            answer = self._http.getresponse()
+            said = answer.read()
+            if answer.status != 503 or b"try again" not in said or time.monotonic() > until:
+                break
+            self.put_off += 1
+            time.sleep(0.2)
         if answer.status != expected:
             raise Refused(f"{method} {path}: {answer.status} {said[:300]!r}")
         return said

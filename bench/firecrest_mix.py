@@ -62,6 +62,7 @@ def mixed(
         "p50_ms": sorted(times)[len(times) // 2],
         "p95_ms": sorted(times)[len(times) * 95 // 100],
         "per_s": len(times) / took,
+        "put_off": sum(client.put_off for client in clients),
     }
     return Figure(
         "P13", "firecrest-mixed", "", [], bounds=[Bound("errors", len(faults), 0)], facts=facts
