@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, overload
@@ -20,18 +21,21 @@ COUNT_LIMIT = 1_000
 SORTED_HERE = 500
 
 
-def newest_keys(runs: QuerySet[Run], counted: RowCount) -> list[UUID] | QuerySet[Run, UUID]:
-    """The primary keys of the runs, newest first, of which so many are ``counted``.
+def newest_rows(
+    runs: QuerySet[Run], counted: RowCount, *fields: str
+) -> list[tuple[Any, ...]] | QuerySet[Run, tuple[Any, ...]]:
+    """Time of submission, primary key and ``fields`` of the runs, newest first, of which so many are ``counted``.
 
     A few are sorted here: asked for them in this order, MariaDB walks through all runs by their time to find them.
     """
+    wanted = ("created_at", "pk", *fields)
     if counted.is_all and counted.number <= SORTED_HERE:
-        rows = sorted(runs.order_by().values_list("created_at", "pk"), reverse=True)
-        return [pk for _at, pk in rows]
-    return runs.order_by("-created_at", "-id").values_list("pk", flat=True)
+        rows = runs.order_by().values_list(*wanted)
+        return sorted(rows, key=lambda row: row[:2], reverse=True)
+    return runs.order_by("-created_at", "-id").values_list(*wanted)
 
 
-class RunData(TableData):
+class RunData(TableData, ABC):
     """A sequence of runs of which only what is asked for is read: a subclass says which come, and in which order."""
 
     def __init__(self, runs: RunQuerySet) -> None:
@@ -41,13 +45,13 @@ class RunData(TableData):
     def order_by(self, aliases: object) -> None:
         """Nothing: the order is what this is for."""
 
+    @abstractmethod
     def counted(self, needed: int) -> RowCount:
         """See ``row_counts.count_soon``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def keys(self, first: int, last: int) -> list[UUID]:
         """The primary keys of the runs from one place to another."""
-        raise NotImplementedError
 
     @property
     def _plain(self) -> RunQuerySet:
@@ -131,8 +135,8 @@ class ActiveFirst(RunData):
         ids = self._active[first:last]
         active = len(self._active)
         if last > active:
-            others = newest_keys(self._others, self._rest)
-            ids += others[max(0, first - active) : last - active]
+            others = newest_rows(self._others, self._rest)
+            ids += [row[1] for row in others[max(0, first - active) : last - active]]
         return ids
 
 
@@ -153,16 +157,14 @@ class SortedNewest(RunData):
     def _newest(self) -> tuple[list[tuple[Any, ...]], RowCount]:
         """The runs with what they are sorted by, of each relation its key."""
         local = [order.removeprefix("-").partition("__") for order in self.orders]
-        wanted = ("created_at", "pk", *(f"{name}_id" if rest else name for name, _, rest in local))
+        fields = [f"{name}_id" if rest else name for name, _, rest in local]
         if self.runs.at_most is not None:
-            found = list(self._plain.values_list(*wanted)[: COUNT_LIMIT + 1])
+            found = newest_rows(self._plain, RowCount(0, False), *fields)[: COUNT_LIMIT + 1]
             number = len(found)
-            return found[:COUNT_LIMIT], RowCount(min(number, COUNT_LIMIT), number <= COUNT_LIMIT)
+            known = RowCount(min(number, COUNT_LIMIT), number <= COUNT_LIMIT)
+            return list(found[:COUNT_LIMIT]), known
         counted = count_soon(self._plain, limit=COUNT_LIMIT, needed=self.LEAST)
-        if counted.is_all and counted.number <= SORTED_HERE:
-            rows = self._plain.order_by().values_list(*wanted)
-            return sorted(rows, key=lambda row: row[:2], reverse=True), counted
-        return list(self._plain.values_list(*wanted)[: counted.number]), counted
+        return list(newest_rows(self._plain, counted, *fields)[: counted.number]), counted
 
     @cached_property
     def _sorted(self) -> list[UUID]:
@@ -174,8 +176,7 @@ class SortedNewest(RunData):
                 related: Any = Run._meta.get_field(name).related_model
                 named = related.objects.filter(pk__in=set(values)).values_list("pk", path)
                 values |= dict(named)
-            keys = {value: _sort_key(shown) for value, shown in values.items()}
-            rows = sorted(rows, key=lambda row: keys[row[place]], reverse=order.startswith("-"))  # noqa: B023  used at once
+            rows = _in_order(rows, place, values, reverse=order.startswith("-"))
         return [row[1] for row in rows]
 
     def counted(self, needed: int) -> RowCount:
@@ -183,6 +184,14 @@ class SortedNewest(RunData):
 
     def keys(self, first: int, last: int) -> list[UUID]:
         return self._sorted[first:last]
+
+
+def _in_order(
+    rows: list[tuple[Any, ...]], place: int, values: dict[Any, Any], *, reverse: bool
+) -> list[tuple[Any, ...]]:
+    """The rows by what stands in one place of each, as ``values`` says how it is shown."""
+    keys = {value: _sort_key(shown) for value, shown in values.items()}
+    return sorted(rows, key=lambda row: keys[row[place]], reverse=reverse)
 
 
 def _sort_key(value: Any) -> tuple[bool, Any]:

@@ -67,14 +67,13 @@ def test_submit(lab: Lab) -> None:
 
 
 def test_web(lab: Lab) -> None:
-    found = measured(lab, "bench.web", "--seconds", "1", "--rounds", "1", "--requests", "64")
+    found = measured(lab, "bench.web", "--seconds", "3", "--rounds", "1", "--requests", "64")
     assert set(found) == {
         "P7 new-run", "P7 new-run-against-open-view", "P13 mixed", "P14 warm-basic",
         "P14 bad-logins-one-address", "P14 bad-logins-many-addresses",
     }  # fmt: skip
-    for name in set(found) - {"P13 mixed", "P7 new-run"}:
+    for name in set(found) - {"P13 mixed"}:
         paired(found[name], "rps", 1)
-    # no rate: on a busy machine all of its runs may be stored just after the window
     assert int(found["P7 new-run"]["runs"]) == int(found["P7 new-run"]["events"]) > 0
     assert found["P13 mixed"]["requests"] == "64"
     assert found["P13 mixed"]["errors"] == "0"

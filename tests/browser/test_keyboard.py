@@ -26,18 +26,15 @@ def test_nothing_moves_for_whoever_wants_it_still(open_as: Open, site: Site) -> 
     assert page.evaluate(moving) == []
 
 
-# What is focused: whether it is seen, whether it looks otherwise than before, and where it stands.
+# What is focused: where it stands in the page, and whether it is seen.
 FOCUSED = """() => {
   const e = document.activeElement;
   if (!e || e === document.body) return null;
-  const look = () => { const s = getComputedStyle(e);
-    return [s.outlineStyle, s.outlineWidth, s.outlineColor, s.boxShadow, s.borderColor, s.backgroundColor].join(); };
-  const box = e.getBoundingClientRect(), focused = look();
+  const box = e.getBoundingClientRect(), style = getComputedStyle(e);
   const inside = box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight;
-  const ring = getComputedStyle(e).outlineStyle !== "none" || getComputedStyle(e).boxShadow !== "none";
+  const ring = style.outlineStyle !== "none" || style.boxShadow !== "none";
   const at = Array.from(document.querySelectorAll("*")).indexOf(e);
-  return { at, inside, ring, focused, editor: !!e.closest(".ace_editor"),
-    what: e.outerHTML.slice(0, 110) };
+  return { at, inside, ring, what: e.outerHTML.slice(0, 110) };
 }"""
 
 

@@ -96,6 +96,13 @@ def serious(page: Page) -> list[str]:
 WIDTHS = "() => [document.documentElement.scrollWidth, window.innerWidth]"
 
 
+def looked_over(page: Page) -> list[Any]:
+    """What is wrong with the page that is open: contrast, structure, axe-core's serious findings, its width."""
+    wide, inner = page.evaluate(WIDTHS)
+    found = page.evaluate(CONTRAST) + page.evaluate(STRUCTURE) + serious(page)
+    return [*found, wide] if wide > inner else list(found)
+
+
 @pytest.fixture
 def addresses(site: Site) -> dict[str, str]:
     """One address of every page, with rows in many states and long words in them."""

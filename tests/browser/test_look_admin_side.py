@@ -13,7 +13,7 @@ from pipeline_management.choices import RunState
 from pipeline_management.models import Budget, Maintenance, SystemCheck, Webhook
 from tests.api.expectations import ACCOUNTS, PAGES
 from tests.browser import test_look
-from tests.browser.test_look import CONTRAST, STRUCTURE, WIDTHS, serious
+from tests.browser.test_look import looked_over
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Open, Watch
@@ -73,10 +73,8 @@ def test_the_administrators_side_is_readable_and_well_built(
             page.context.clear_cookies()
         page.goto(address)
         page.wait_for_timeout(100)
-        found = page.evaluate(CONTRAST) + page.evaluate(STRUCTURE) + serious(page)
-        wide, inner = page.evaluate(WIDTHS)
-        if found or wide > inner:
-            faults[name] = [*found, wide]
+        if found := looked_over(page):
+            faults[name] = found
     assert faults == {}
 
 

@@ -24,7 +24,7 @@ from pipeline_management.models import (
 )
 from pipeline_management.models.transfer import Direction, TransferState
 from tests.browser.demo_run_side import OUTPUTS, write_results
-from tests.browser.test_look import CONTRAST, STRUCTURE, WIDTHS, serious
+from tests.browser.test_look import looked_over
 from tests.factories import make_account, make_version
 
 if TYPE_CHECKING:
@@ -107,10 +107,8 @@ def test_the_runs_side_is_readable_and_well_built(
         page.goto(address)
         act(page)
         page.wait_for_timeout(200)
-        found = page.evaluate(CONTRAST) + page.evaluate(STRUCTURE) + serious(page)
-        wide, inner = page.evaluate(WIDTHS)
-        if found or wide > inner:
-            faults[address] = [*found, wide]
+        if found := looked_over(page):
+            faults[address] = found
     assert faults == {}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser import submit_side_pictures as side
-from tests.browser.test_look import CONTRAST, STRUCTURE, WIDTHS, serious
+from tests.browser.test_look import looked_over
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Open, Watch
@@ -33,8 +33,6 @@ def test_the_submission_side_is_readable_and_well_built(
         if name in side.ACTS:
             side.ACTS[name](page)
         page.wait_for_timeout(200)
-        found = page.evaluate(CONTRAST) + page.evaluate(STRUCTURE) + serious(page)
-        wide, inner = page.evaluate(WIDTHS)
-        if found or wide > inner:
-            faults[name] = [*found, wide]
+        if found := looked_over(page):
+            faults[name] = found
     assert faults == {}

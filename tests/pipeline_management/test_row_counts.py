@@ -10,7 +10,7 @@ from pipeline_management import row_counts, run_sequences
 from pipeline_management.models import Run
 from pipeline_management.querysets import RunQuerySet
 from pipeline_management.row_counts import RowCount, count_soon
-from pipeline_management.run_sequences import ActiveFirst, newest_keys
+from pipeline_management.run_sequences import ActiveFirst, newest_rows
 from pipeline_management.tables import BoundedPaginator
 from tests import factories
 
@@ -119,10 +119,10 @@ def test_no_page_is_beyond_the_limit(
 def test_few_and_many_come_in_the_same_order(
     runs: RunQuerySet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = list(newest_keys(runs, RowCount(7, True)))
-    assert few == list(newest_keys(runs, RowCount(7, False)))
+    few = list(newest_rows(runs, RowCount(7, True)))
+    assert few == list(newest_rows(runs, RowCount(7, False)))
     monkeypatch.setattr(run_sequences, "SORTED_HERE", 3)
-    assert few == list(newest_keys(runs, RowCount(7, True)))
+    assert few == list(newest_rows(runs, RowCount(7, True)))
 
 
 @pytest.mark.parametrize("at_most", [7, 600])
