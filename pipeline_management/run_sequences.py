@@ -111,8 +111,8 @@ class ActiveFirst(RunData):
         if at_most > SORTED_HERE:
             ids = self._others.values_list("pk", flat=True)
             return [*self._active, *ids[: COUNT_LIMIT + 1 - len(self._active)]]
-        rows = sorted(self._plain.order_by().values_list("created_at", "pk", "state"), reverse=True)
-        rows.sort(key=lambda row: RunState(row[2]).is_terminal)
+        newest = newest_rows(self._plain, RowCount(at_most, True), "state")
+        rows = sorted(newest, key=lambda row: RunState(row[2]).is_terminal)
         return [pk for _at, pk, _state in rows]
 
     @property
@@ -159,7 +159,10 @@ class SortedNewest(RunData):
         local = [order.removeprefix("-").partition("__") for order in self.orders]
         fields = [f"{name}_id" if rest else name for name, _, rest in local]
         if self.runs.at_most is not None:
-            found = newest_rows(self._plain, RowCount(0, False), *fields)[: COUNT_LIMIT + 1]
+            few = RowCount(
+                self.runs.at_most, True
+            )  # is sorted here, where it is few enough for that
+            found = newest_rows(self._plain, few, *fields)[: COUNT_LIMIT + 1]
             number = len(found)
             known = RowCount(min(number, COUNT_LIMIT), number <= COUNT_LIMIT)
             return list(found[:COUNT_LIMIT]), known
