@@ -75,7 +75,7 @@ class ClientForm(forms.Form):
 
 
 class TokenForm(forms.Form):
-    """Name and last day of a new token."""
+    """Name, last day and reach of a new token."""
 
     name = forms.CharField(
         max_length=100, label=_("Name"), help_text=_("Where it will be used, for example “laptop”.")
@@ -86,6 +86,11 @@ class TokenForm(forms.Form):
         initial=_in_90_days,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text=_("The end of this day in UTC. Empty: until it is revoked."),
+    )
+    read_only = forms.BooleanField(
+        label=_("May only read"),
+        required=False,
+        help_text=_("For reports and displays: it can submit, cancel and change nothing."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -87,7 +87,10 @@ def new_token() -> str:
 
 
 class ApiToken(models.Model):
-    """A person's access token for the API. Only its hash is kept; the token itself is shown once."""
+    """A person's access token for the API. Only its hash is kept; the token itself is shown once.
+
+    ``read_only``: it sees what its person sees and changes nothing.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
@@ -98,6 +101,7 @@ class ApiToken(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    read_only = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["-created_at"]

@@ -19,13 +19,18 @@ USE_INTERVAL = timedelta(minutes=1)  # how exactly the last use is recorded
 
 
 def create_token(
-    user: User, name: str, expires_at: datetime | None = None, *, address: str | None = None
+    user: User,
+    name: str,
+    expires_at: datetime | None = None,
+    *,
+    read_only: bool = False,
+    address: str | None = None,
 ) -> tuple[ApiToken, str]:
     """A new token of the person and its text, which is not kept and cannot be shown again.
 
-    ``expires_at`` is an aware time in the future or None for a token that does not expire; ``address``
-    is the client's, for the audit trail. Raises ``ValidationError`` with the field's name for a bad or
-    used name, a past time, or too many tokens.
+    ``expires_at`` is an aware time in the future or None for a token that does not expire; a
+    ``read_only`` token changes nothing; ``address`` is the client's, for the audit trail. Raises
+    ``ValidationError`` with the field's name for a bad or used name, a past time, or too many tokens.
     """
     name = name.strip()
     if not name or len(name) > 100 or not name.isprintable():
@@ -43,6 +48,7 @@ def create_token(
                 hash=hash_token(text),
                 hint=text[: len(TOKEN_PREFIX) + 4],
                 expires_at=expires_at,
+                read_only=read_only,
             )
             acted.send(User, user=user, action="token.create", target=name, address=address)
     except IntegrityError:

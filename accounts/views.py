@@ -95,7 +95,11 @@ def _person(request: HttpRequest) -> User:
 def _create(request: HttpRequest, form: TokenForm) -> str | None:
     try:
         _token, text = services.create_token(
-            _person(request), form.cleaned_data["name"], form.expires_at, address=_address(request)
+            _person(request),
+            form.cleaned_data["name"],
+            form.expires_at,
+            read_only=form.cleaned_data["read_only"],
+            address=_address(request),
         )
     except ValidationError as error:
         for name, found in error.message_dict.items():

@@ -165,6 +165,7 @@ class TokenSerializer(ReadOnly):
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
+    read_only = serializers.BooleanField(help_text="Whether it may only read.")
 
 
 class TokenListSerializer(ReadOnly):
@@ -194,13 +195,16 @@ class NewTokenSerializer(serializers.Serializer[ApiToken]):
         default=None,
         help_text="With its time zone; null for never.",
     )
+    read_only = serializers.BooleanField(
+        default=False, help_text="A token that may only read: it changes nothing (403)."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         known = set(self.fields)
         unknown = {
             name: [
                 serializers.ErrorDetail(
-                    "Unknown field; known: name, expires_at.", code="unknown_field"
+                    "Unknown field; known: name, expires_at, read_only.", code="unknown_field"
                 )
             ]
             for name in self.initial_data

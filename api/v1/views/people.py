@@ -74,7 +74,11 @@ class TokenListView(ApiView):
         wanted.is_valid(raise_exception=True)
         fields = wanted.validated_data
         token, text = services.create_token(
-            self.person, fields["name"], fields["expires_at"], address=self.address
+            self.person,
+            fields["name"],
+            fields["expires_at"],
+            read_only=fields["read_only"],
+            address=self.address,
         )
         token.token = text  # type: ignore[attr-defined]  # for the serializer; never stored
         return Response(CreatedTokenSerializer(token).data, status=201)

@@ -78,6 +78,8 @@ class ValidationSerializer(ReadOnly):
 class ValidateView(ApiView):
     """Check a configuration and submit nothing."""
 
+    only_answers = True
+
     parameters = {"POST": frozenset({"preflight"})}
 
     @extend_schema(

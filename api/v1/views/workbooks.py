@@ -40,6 +40,8 @@ class PipelineWorkbookView(ApiView):
 class WorkbookMarkedView(ApiView):
     """A filled workbook back with its faults marked."""
 
+    only_answers = True
+
     @extend_schema(
         operation_id="mark_workbook",
         summary="Mark the faults of a workbook",
