@@ -165,7 +165,10 @@ class TokenSerializer(ReadOnly):
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
-    read_only = serializers.BooleanField(help_text="Whether it may only read.")
+    # DRF's own argument has this name; the metaclass takes the field out of the class.
+    read_only = serializers.BooleanField(  # type: ignore[assignment]  # see above
+        help_text="Whether it may only read."
+    )
 
 
 class TokenListSerializer(ReadOnly):
@@ -195,7 +198,7 @@ class NewTokenSerializer(serializers.Serializer[ApiToken]):
         default=None,
         help_text="With its time zone; null for never.",
     )
-    read_only = serializers.BooleanField(
+    read_only = serializers.BooleanField(  # type: ignore[assignment]  # as in TokenSerializer
         default=False, help_text="A token that may only read: it changes nothing (403)."
     )
 
