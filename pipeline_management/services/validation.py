@@ -214,9 +214,17 @@ def _compare(
             _compare(value[name], declared[name], here, warnings, root)
         elif path or name not in RESERVED:
             guess = did_you_mean(name, declared.keys() - value.keys())
+            if path and not guess and _is_list_of_switches(declared, root):
+                guess = did_you_mean(name, declared.keys()) or ", so nothing may come of it"
             if guess:
                 message = f"{subject(here)} is not a known key{guess}. It is passed on as it is."
                 warnings.append(Problem("unknown_key", message, pointer(here), row(here)))
+
+
+def _is_list_of_switches(declared: dict[str, Any], root: Validator) -> bool:
+    """Are all that an object names on or off? Then a key that it does not name switches nothing."""
+    forms = [_resolved(form, root) for form in declared.values()]
+    return all(isinstance(form, dict) and form.get("type") == "boolean" for form in forms)
 
 
 def _resolved(schema: Any, root: Validator) -> Any:

@@ -156,6 +156,30 @@ def test_a_misspelt_switch_is_not_just_ignored() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (
+            "Exome_alignment_base_recalibration_gtak",
+            '(did you mean "Exome_alignment_base_recalibration_gatk"?)',
+        ),
+        ("somatic_callers", "so nothing may come of it"),
+    ],
+)
+def test_nor_is_one_beside_all_that_there_are(key: str, words: str) -> None:
+    """The example names every switch, so that none of them is missing."""
+    warning = only_warning(lambda document: document["tasks"].update({key: True}))
+    assert (warning.code, warning.pointer) == ("unknown_key", f"/tasks/{key}")
+    assert words in warning.message
+
+
+def test_a_key_that_is_no_switch_may_be_anything() -> None:
+    """A laboratory system writes more into a row, and beside the rows, than the pipeline reads."""
+    document = phoenix.example() | {"ticket": "LIMS-7"}
+    document["dataFiles"][0]["freezer"] = "B12"
+    assert judge(document, phoenix.version(), None) == Findings([], [])
+
+
 def test_a_tumour_without_its_normal() -> None:
     def damage(document: Document) -> None:
         for row in document["dataFiles"]:
