@@ -90,7 +90,9 @@ class TokenForm(forms.Form):
     read_only = forms.BooleanField(
         label=_("May only read"),
         required=False,
-        help_text=_("For reports and displays: it submits nothing, cancels nothing and changes nothing."),
+        help_text=_(
+            "For reports and displays: it submits nothing, cancels nothing and changes nothing."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
