@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from bench.figures import say
@@ -14,7 +15,7 @@ ID = (
     "CONCAT(SUBSTR(MD5(n), 1, 8), '-', SUBSTR(MD5(n), 9, 4), '-4', SUBSTR(MD5(n), 14, 3), '-8', SUBSTR(MD5(n), 18, 3),"
     " '-', SUBSTR(MD5(n), 21, 12))"
 )
-NOW = "UTC_TIMESTAMP(6)"
+NOW = f"TIMESTAMP '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}'"  # one for all: words have the time of their run
 STATE = (
     "IF(n < 200, ELT(1 + n MOD 3, 'running', 'submitted', 'queued'), "
     "IF(n MOD 10 = 0, 'failed', IF(n MOD 33 = 0, 'cancelled', 'succeeded')))"
@@ -158,17 +159,20 @@ def _others(runs: int, events: int) -> None:
         f" SELECT {ID}, e.seq, TIMESTAMPADD(SECOND, e.seq, {CREATED}), 'job', 'progress', '', '', '', '{{{{}}}}', ''"
         f" FROM ({{n}}) s, seq_1_to_{each} e"
     )
-    word = "pipeline_management_runword (run_id, source, word) SELECT {id}, '{source}', {word} FROM ({{n}}) s {where}"
+    word = (
+        f"pipeline_management_runword (run_id, created_at, source, word) SELECT {ID}, {CREATED}"
+        ", '{source}', {word} FROM ({{n}}) s {where}"
+    )
     words = [
         word.format(
-            id=ID, source="n", word="ELT(1 + n MOD 4, 'trio', 'panel', 'exome', 'genome')", where=""
+            source="n", word="ELT(1 + n MOD 4, 'trio', 'panel', 'exome', 'genome')", where=""
         ),
-        word.format(id=ID, source="n", word="CONCAT('na', n)", where=""),
-        word.format(id=ID, source="i", word="CONCAT('na', n)", where=""),
-        word.format(id=ID, source="i", word="'giab'", where=""),
-        word.format(id=ID, source="i", word="'r1'", where=""),
-        word.format(id=ID, source="r", word="'quota'", where=f"WHERE {FAILED}"),
-        word.format(id=ID, source="r", word="'exit'", where=f"WHERE {FAILED}"),
+        word.format(source="n", word="CONCAT('na', n)", where=""),
+        word.format(source="i", word="CONCAT('na', n)", where=""),
+        word.format(source="i", word="'giab'", where=""),
+        word.format(source="i", word="'r1'", where=""),
+        word.format(source="r", word="'quota'", where=f"WHERE {FAILED}"),
+        word.format(source="r", word="'exit'", where=f"WHERE {FAILED}"),
     ]
     label = "pipeline_management_runlabel (run_id, name) SELECT {id}, {name} FROM ({{n}}) s WHERE {where}"
     statements = [

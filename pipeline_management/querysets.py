@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from django.db import models
 from django.db.models import Q
@@ -15,30 +15,48 @@ if TYPE_CHECKING:
         Pipeline,
         PipelineVersion,
         Run,
+        RunWord,
         System,
     )
     from pipeline_management.models.usage import UsageSums  # noqa: F401  types only
 
 
-def least(*numbers: int | None) -> int | None:
-    """The least of those that are known; None where none is."""
-    return min((number for number in numbers if number is not None), default=None)
+class Narrow(Protocol):
+    """What a search knows of how far it narrows the runs."""
+
+    at_most: int | None
+    """How many runs there can be at most; None where nobody knows."""
+    hits: models.QuerySet[RunWord] | None
+    """Words of all these runs, and perhaps of others."""
+
+
+def fewest(*parts: Any) -> tuple[int | None, models.QuerySet[RunWord] | None]:
+    """What is known of the runs that fit all of the parts, from the one that the fewest can fit."""
+    known = [part for part in parts if getattr(part, "at_most", None) is not None]
+    if not known:
+        return None, None
+    narrowest: Narrow = min(known, key=lambda part: part.at_most)
+    return narrowest.at_most, narrowest.hits
 
 
 class RunQuerySet(models.QuerySet["Run"]):
     at_most: int | None = None
-    """How many runs there can be at most, where a search has found that out; None where nobody knows."""
+    hits: models.QuerySet[RunWord] | None = None
 
     def _clone(self) -> Self:
         made: Self = super()._clone()  # type: ignore[misc]  # Django's own way to keep something, not in its stubs
-        made.at_most = self.at_most
+        made.at_most, made.hits = self.at_most, self.hits
         return made
 
     def fitting(self, fits: Q) -> Self:
         """Filtered by a condition of a search, which may know how many it leaves."""
         made = self.filter(fits)
-        made.at_most = least(self.at_most, getattr(fits, "at_most", None))
+        made.at_most, made.hits = fewest(self, fits)
         return made
+
+    def by_hits(self) -> Self:
+        """The same, by way of the words that a search has found, where it has found a bounded number."""
+        return self if self.hits is None else self.filter(pk__in=self.hits.values("run_id"))
 
     def visible_to(self, user: Viewer) -> Self:
         """The runs of the person's labs, as role and the lab's visibility allow, and his own job scripts that

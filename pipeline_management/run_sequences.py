@@ -14,48 +14,83 @@ from django_tables2.data import TableData
 from pipeline_management.choices import TERMINAL_STATES, RunState
 from pipeline_management.models import Run
 from pipeline_management.querysets import RunQuerySet
-from pipeline_management.row_counts import RowCount, count_soon
+from pipeline_management.rows_in_time import Row, RowCount, first_rows, in_time
 
 COUNT_LIMIT = 1_000
 """Runs that the pages of a list reach."""
 SORTED_HERE = 500
+LATEST_HITS, MOST_OF_LATEST = 1_000, 200
+"""Words of the newest runs of a search in which a page of it is looked for first, and the last row for which it is."""
+_BESIDE = ("version__pipeline", "lab", "submitter", "system", "account", "labels")
 
 
-def newest_rows(
-    runs: QuerySet[Run], counted: RowCount, *fields: str
-) -> list[tuple[Any, ...]] | QuerySet[Run, tuple[Any, ...]]:
-    """Time of submission, primary key and ``fields`` of the runs, newest first, of which so many are ``counted``.
+def by_time(
+    runs: RunQuerySet, *fields: str, needed: int, limit: int, oldest_first: bool = False
+) -> tuple[list[Row], RowCount]:
+    """Time of submission, primary key and ``fields`` of the runs in the order of time, at least ``needed`` of them,
+    and how many there are; see ``first_rows``.
 
-    A few are sorted here: asked for them in this order, MariaDB walks through all runs by their time to find them.
+    Where a search says that only so many can fit, asking for all costs less than looking how many come soon.
     """
-    wanted = ("created_at", "pk", *fields)
-    if counted.is_all and counted.number <= SORTED_HERE:
-        rows = runs.order_by().values_list(*wanted)
-        return sorted(rows, key=lambda row: row[:2], reverse=True)
-    return runs.order_by("-created_at", "-id").values_list(*wanted)
+    rows = _in_order(runs, *fields, oldest_first=oldest_first)
+
+    def sort(found: list[Row]) -> list[Row]:
+        return sorted(found, key=lambda row: row[:2], reverse=not oldest_first)
+
+    if runs.at_most is None:
+        return first_rows(rows, sort, needed=needed, limit=limit)
+    if runs.at_most <= SORTED_HERE:
+        # asked for a few in this order, MariaDB walks through all runs by their time to find them
+        return _cut(sort(list(rows.order_by())), limit)
+    if needed <= MOST_OF_LATEST and not oldest_first:
+        found, number = _among_latest(runs, rows, limit)
+        if number.is_all or len(found) > needed:
+            return found, number
+    return _cut(
+        list(_in_order(runs.by_hits(), *fields, oldest_first=oldest_first)[: limit + 1]), limit
+    )
+
+
+def _among_latest(
+    runs: RunQuerySet, rows: QuerySet[Run, Row], limit: int
+) -> tuple[list[Row], RowCount]:
+    """Those among the newest hits of a search: an index gives these, while putting them all in order takes long."""
+    if runs.hits is None:
+        return [], RowCount(0, False)
+    newest = runs.hits.order_by("-created_at").values_list("run_id", flat=True)
+    keys = list(newest[:LATEST_HITS])
+    found, number = _cut(list(rows.filter(pk__in=set(keys))[: limit + 1]), limit)
+    return found, RowCount(number.number, number.is_all and len(keys) < LATEST_HITS)
+
+
+def _cut(found: list[Row], limit: int) -> tuple[list[Row], RowCount]:
+    return found[:limit], RowCount(min(len(found), limit), len(found) <= limit)
+
+
+def _in_order(
+    runs: RunQuerySet, *fields: str, oldest_first: bool = False
+) -> QuerySet[Run, tuple[Any, ...]]:
+    order = ("created_at", "id") if oldest_first else ("-created_at", "-id")
+    return runs.order_by(*order).values_list("created_at", "pk", *fields)
 
 
 class RunData(TableData, ABC):
     """A sequence of runs of which only what is asked for is read: a subclass says which come, and in which order."""
 
     def __init__(self, runs: RunQuerySet) -> None:
-        self.runs = runs.order_by("-created_at", "-id")
-        super().__init__(self.runs)
+        self.runs = runs
+        super().__init__(runs)
 
     def order_by(self, aliases: object) -> None:
         """Nothing: the order is what this is for."""
 
     @abstractmethod
     def counted(self, needed: int) -> RowCount:
-        """See ``row_counts.count_soon``."""
+        """How many there are, at least as far as ``needed``, at most as far as ``COUNT_LIMIT``."""
 
     @abstractmethod
     def keys(self, first: int, last: int) -> list[UUID]:
         """The primary keys of the runs from one place to another."""
-
-    @property
-    def _plain(self) -> RunQuerySet:
-        return self.runs.prefetch_related(None)
 
     @cached_property
     def _length(self) -> int:
@@ -77,8 +112,34 @@ class RunData(TableData, ABC):
         if isinstance(wanted, int):
             return self[wanted : wanted + 1][0]
         ids = self.keys(wanted.start or 0, len(self) if wanted.stop is None else wanted.stop)
-        rows = {run.pk: run for run in self.runs.filter(pk__in=ids)} if ids else {}
+        rows = _rows_of_lists(ids) if ids else {}
         return [rows[pk] for pk in ids if pk in rows]
+
+
+def _rows_of_lists(ids: Sequence[UUID]) -> dict[UUID, Run]:
+    """Runs with what a row of the list shows. By key alone: the search was answered when the keys were found."""
+    runs = Run.objects.filter(pk__in=ids).defer("configuration_json", "script")
+    return {run.pk: run for run in runs.prefetch_related(*_BESIDE)}
+
+
+class ByTime(RunData):
+    """Runs by the time of their submission."""
+
+    def __init__(self, runs: RunQuerySet, *, oldest_first: bool) -> None:
+        self.oldest_first = oldest_first
+        self._rows: list[Row] = []
+        super().__init__(runs)
+
+    def counted(self, needed: int) -> RowCount:
+        self._rows, number = by_time(
+            self.runs, needed=needed, limit=COUNT_LIMIT, oldest_first=self.oldest_first
+        )
+        return number
+
+    def keys(self, first: int, last: int) -> list[UUID]:
+        if last > len(self._rows):
+            self.counted(last)
+        return [row[1] for row in self._rows[first:last]]
 
 
 class ActiveFirst(RunData):
@@ -91,83 +152,74 @@ class ActiveFirst(RunData):
     MOST_ACTIVE = 1000
 
     def __init__(self, runs: RunQuerySet) -> None:
-        self._rest = RowCount(COUNT_LIMIT, False)
+        self._rest: list[Row] = []
         super().__init__(runs)
 
     @cached_property
     def _active(self) -> list[UUID]:
         unfinished = [state for state in RunState if state not in TERMINAL_STATES]
-        active = self._plain.filter(state__in=unfinished)
-        found = list(active.values_list("pk", flat=True)[: self.MOST_ACTIVE + 1])
+        active = _in_order(self.runs.filter(state__in=unfinished))
+        found = [pk for _at, pk in active[: self.MOST_ACTIVE + 1]]
         return found if len(found) <= self.MOST_ACTIVE else []
 
     @cached_property
-    def _found(self) -> list[UUID] | None:
-        """The keys of all runs, up to one over ``COUNT_LIMIT``, where a search says that only so many can fit that
-        asking for them costs less than counting them first; else None."""
-        at_most = self.runs.at_most
-        if at_most is None:
+    def _few(self) -> list[UUID] | None:
+        """The keys of all runs, up to one over ``COUNT_LIMIT``, where a search says that few can fit; else None."""
+        if self.runs.at_most is None or self.runs.at_most > SORTED_HERE:
             return None
-        if at_most > SORTED_HERE:
-            ids = self._others.values_list("pk", flat=True)
-            return [*self._active, *ids[: COUNT_LIMIT + 1 - len(self._active)]]
-        newest = newest_rows(self._plain, RowCount(at_most, True), "state")
+        newest, _number = by_time(self.runs, "state", needed=COUNT_LIMIT + 1, limit=COUNT_LIMIT + 1)
         rows = sorted(newest, key=lambda row: RunState(row[2]).is_terminal)
         return [pk for _at, pk, _state in rows]
 
     @property
     def _others(self) -> RunQuerySet:
-        return self._plain.filter(state__in=TERMINAL_STATES) if self._active else self._plain
+        return self.runs.filter(state__in=TERMINAL_STATES) if self._active else self.runs
 
     def counted(self, needed: int) -> RowCount:
-        if self._found is not None:
-            number = len(self._found)
+        if self._few is not None:
+            number = len(self._few)
             return RowCount(min(number, COUNT_LIMIT), number <= COUNT_LIMIT)
         active = len(self._active)
-        rest = max(0, COUNT_LIMIT - active)
-        self._rest = found = count_soon(self._others, limit=rest, needed=max(0, needed - active))
+        self._rest, found = by_time(
+            self._others, needed=max(0, needed - active), limit=max(0, COUNT_LIMIT - active)
+        )
         number = active + found.number
         return RowCount(min(number, COUNT_LIMIT), found.is_all and number <= COUNT_LIMIT)
 
     def keys(self, first: int, last: int) -> list[UUID]:
-        if self._found is not None:
-            return self._found[first:last]
-        ids = self._active[first:last]
-        active = len(self._active)
-        if last > active:
-            others = newest_rows(self._others, self._rest)
-            ids += [row[1] for row in others[max(0, first - active) : last - active]]
-        return ids
+        if self._few is not None:
+            return self._few[first:last]
+        if last > len(self._active) + len(self._rest):
+            self.counted(last)
+        return [*self._active, *(row[1] for row in self._rest)][first:last]
 
 
 class SortedNewest(RunData):
     """The newest ``COUNT_LIMIT`` runs in another order: to put a million in order takes seconds, whatever the index.
 
-    Where even so many take long to be found, those that are found soon, ``LEAST`` at the least. ``orders`` are
-    paths to fields, "-" in front for the last first; what is empty comes before everything, as in a database.
+    Where even so many take long to be found, ``LEAST``. ``orders`` are paths to fields, "-" in front for the last
+    first; what is empty comes before everything, as in a database.
     """
 
-    LEAST = 200
+    LEAST, SOON = 200, 0.06
 
     def __init__(self, runs: RunQuerySet, orders: Sequence[str]) -> None:
         self.orders = orders
         super().__init__(runs)
 
     @cached_property
-    def _newest(self) -> tuple[list[tuple[Any, ...]], RowCount]:
+    def _newest(self) -> tuple[list[Row], RowCount]:
         """The runs with what they are sorted by, of each relation its key."""
         local = [order.removeprefix("-").partition("__") for order in self.orders]
         fields = [f"{name}_id" if rest else name for name, _, rest in local]
         if self.runs.at_most is not None:
-            few = RowCount(
-                self.runs.at_most, True
-            )  # is sorted here, where it is few enough for that
-            found = newest_rows(self._plain, few, *fields)[: COUNT_LIMIT + 1]
-            number = len(found)
-            known = RowCount(min(number, COUNT_LIMIT), number <= COUNT_LIMIT)
-            return list(found[:COUNT_LIMIT]), known
-        counted = count_soon(self._plain, limit=COUNT_LIMIT, needed=self.LEAST)
-        return list(newest_rows(self._plain, counted, *fields)[: counted.number]), counted
+            return by_time(self.runs, *fields, needed=COUNT_LIMIT, limit=COUNT_LIMIT)
+        try:
+            found = in_time(_in_order(self.runs, *fields)[: COUNT_LIMIT + 1], self.SOON)
+        except TimeoutError:
+            return by_time(self.runs, *fields, needed=self.LEAST, limit=self.LEAST)
+        number = len(found)
+        return found[:COUNT_LIMIT], RowCount(min(number, COUNT_LIMIT), number <= COUNT_LIMIT)
 
     @cached_property
     def _sorted(self) -> list[UUID]:
@@ -179,7 +231,7 @@ class SortedNewest(RunData):
                 related: Any = Run._meta.get_field(name).related_model
                 named = related.objects.filter(pk__in=set(values)).values_list("pk", path)
                 values |= dict(named)
-            rows = _in_order(rows, place, values, reverse=order.startswith("-"))
+            rows = _by_column(rows, place, values, reverse=order.startswith("-"))
         return [row[1] for row in rows]
 
     def counted(self, needed: int) -> RowCount:
@@ -189,9 +241,7 @@ class SortedNewest(RunData):
         return self._sorted[first:last]
 
 
-def _in_order(
-    rows: list[tuple[Any, ...]], place: int, values: dict[Any, Any], *, reverse: bool
-) -> list[tuple[Any, ...]]:
+def _by_column(rows: list[Row], place: int, values: dict[Any, Any], *, reverse: bool) -> list[Row]:
     """The rows by what stands in one place of each, as ``values`` says how it is shown."""
     keys = {value: _sort_key(shown) for value, shown in values.items()}
     return sorted(rows, key=lambda row: keys[row[place]], reverse=reverse)

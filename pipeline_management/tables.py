@@ -8,14 +8,13 @@ from typing import Any
 
 import django_tables2 as tables
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from pipeline_management import run_sequences
 from pipeline_management.models import Run
 from pipeline_management.querysets import RunQuerySet
-from pipeline_management.row_counts import RowCount, count_soon
-from pipeline_management.run_sequences import ActiveFirst, RunData, SortedNewest
+from pipeline_management.rows_in_time import RowCount
+from pipeline_management.run_sequences import ActiveFirst, ByTime, RunData, SortedNewest
 
 PER_PAGE = 50
 PAGE_SIZES = (25, 50, 100)
@@ -34,15 +33,7 @@ class BoundedPaginator(Paginator):
 
     @cached_property
     def _counted(self) -> RowCount:
-        needed = max(1, self.wanted) * self.per_page
-        rows = self._rows
-        if isinstance(rows, RunData):
-            return rows.counted(needed)
-        if isinstance(rows, QuerySet):
-            return count_soon(
-                rows.prefetch_related(None), limit=run_sequences.COUNT_LIMIT, needed=needed
-            )
-        return RowCount(len(rows), True)
+        return self._rows.counted(max(1, self.wanted) * self.per_page)
 
     @cached_property
     def count(self) -> int:
@@ -74,9 +65,9 @@ class BoundedPaginator(Paginator):
         return self.more and isinstance(self._rows, SortedNewest)
 
     @cached_property
-    def _rows(self) -> Any:
-        rows = self.object_list
-        while not isinstance(rows, RunData | QuerySet) and hasattr(rows, "data"):
+    def _rows(self) -> RunData:
+        rows: Any = self.object_list
+        while not isinstance(rows, RunData):
             rows = rows.data  # django-tables2 wraps them
         return rows
 
@@ -127,17 +118,17 @@ class RunTable(tables.Table):
         template_name = "runs/table.html"
 
 
-def table_data(runs: RunQuerySet, names: Sequence[str]) -> QuerySet[Run] | RunData:
+def table_data(runs: RunQuerySet, names: Sequence[str]) -> RunData:
     """The runs as the table shows them, sorted by columns (with "-" in front: the other way round).
 
     Only the order of submission has an index over all runs.
     """
     if not names:
         return ActiveFirst(runs)
+    if names[0].lstrip("-") == "created":
+        return ByTime(runs, oldest_first=not names[0].startswith("-"))
     orders: list[str] = []
     for name in names:
         of_column = RunTable.base_columns[name.lstrip("-")].order_by
         orders += of_column.opposite if name.startswith("-") else of_column
-    if names[0].lstrip("-") == "created":
-        return runs.order_by(*orders)
     return SortedNewest(runs, orders)

@@ -36,7 +36,8 @@ def page_of(runs: RunQuerySet, request: Request) -> tuple[list[Run], str | None]
     if cursor is not None:
         created_at, pk = _unpack(cursor)
         runs = runs.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, pk__lt=pk))
-    keys = list(runs.order_by("-created_at", "-id").values_list("pk", "created_at")[: size + 1])
+    newest = runs.by_hits().order_by("-created_at", "-id")
+    keys = list(newest.values_list("pk", "created_at")[: size + 1])
     shown = keys[:size]
     found = Run.objects.for_lists().prefetch_related("labels").in_bulk([pk for pk, _ in shown])
     rows = [found[pk] for pk, _ in shown if pk in found]

@@ -23,9 +23,10 @@ from pipeline_management.models.report import RunTask
 from pipeline_management.models.run import Attempt, Run, RunLog
 from pipeline_management.models.system import System, SystemAccount
 from pipeline_management.models.transfer import StoreRoute, Transfer
-from pipeline_management.models.usage import Budget, RunUsage, UsageDay, UsageMonth
+from pipeline_management.models.usage import COUNTERS, Budget, RunUsage, UsageDay, UsageMonth
 
 __all__ = [
+    "COUNTERS",
     "ApiTask",
     "Attempt",
     "AuditEvent",

@@ -26,7 +26,10 @@ class RunInput(models.Model):
 
 
 class RunWord(models.Model):
-    """A word by which a run is found, in lower case and without accents; see ``services.words``."""
+    """A word by which a run is found, in lower case and without accents; see ``services.words``.
+
+    ``created_at`` is the run's own: with it an index gives the newest of the runs that a word finds.
+    """
 
     class Source(models.TextChoices):
         """Where the word stands."""
@@ -38,10 +41,11 @@ class RunWord(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="words", db_index=False)
     source = models.CharField(max_length=1, choices=Source.choices)
     word = models.CharField(max_length=40)
+    created_at = models.DateTimeField()
 
     class Meta:
         indexes = [
-            models.Index(fields=["word", "run", "source"], name="word_first"),
+            models.Index(fields=["word", "created_at", "run", "source"], name="word_by_time"),
             models.Index(fields=["run", "word", "source"], name="word_of_run"),
         ]
 

@@ -73,6 +73,24 @@ class RunUsage(models.Model):
         return self.max_memory_mb / self.memory_mb
 
 
+_PARTS = ("submitter", "pipeline", "system")
+COUNTERS = (
+    "runs", "succeeded", "failed", "cancelled", "core_seconds", "gpu_seconds", "wait_seconds", "elapsed_seconds",
+    "waited", "measured",
+)  # fmt: skip
+"""The columns of ``UsageDay`` and ``UsageMonth`` that are added up."""
+
+
+def _indexes(span: str) -> list[models.Index]:
+    """By time, by lab and by person. Those by which much is added up hold all that is: from the rows themselves a
+    quarter of 50,000 rows takes MariaDB 10.11 three times as long."""
+    return [
+        models.Index(fields=["day", "lab", *_PARTS, *COUNTERS], name=f"usage_sums_by_{span}"),
+        models.Index(fields=["lab", "day", *_PARTS, *COUNTERS], name=f"usage_lab_sums_{span}"),
+        models.Index(fields=["submitter", "day"], name=f"usage_submitter_{span}"),
+    ]
+
+
 class UsageSums(models.Model):
     """The runs that ended in a span of UTC days, which begins with ``day``, added up by lab, submitter, pipeline
     and system.
@@ -115,22 +133,14 @@ class UsageDay(UsageSums):
     """Usage of one UTC day."""
 
     class Meta(UsageSums.Meta):
-        indexes = [
-            models.Index(fields=["day", "lab"], name="usage_day_lab"),
-            models.Index(fields=["submitter", "day"], name="usage_submitter_day"),
-            models.Index(fields=["lab", "day"], name="usage_lab_day"),
-        ]
+        indexes = _indexes("day")
 
 
 class UsageMonth(UsageSums):
     """Usage of one calendar month (UTC), of which ``day`` is the first day: what long periods are read from."""
 
     class Meta(UsageSums.Meta):
-        indexes = [
-            models.Index(fields=["day", "lab"], name="usage_month_lab"),
-            models.Index(fields=["submitter", "day"], name="usage_submitter_month"),
-            models.Index(fields=["lab", "day"], name="usage_lab_month"),
-        ]
+        indexes = _indexes("month")
 
 
 class Budget(models.Model):

@@ -33,7 +33,7 @@ from pipeline_management.models import (
     RunWord,
     System,
 )
-from pipeline_management.querysets import RunQuerySet, least
+from pipeline_management.querysets import RunQuerySet, fewest
 from pipeline_management.search import keys
 from pipeline_management.search.language import Query
 from pipeline_management.services import words
@@ -47,26 +47,30 @@ _LOST_FLAGS = (Attention.NO_SIGN_OF_LIFE, Attention.SUBMIT_UNKNOWN, Attention.ST
 
 
 class Fits(Q):
-    """A condition that knows how many runs ``at_most`` fit it, joined with others too."""
+    """A condition that knows how many runs ``at_most`` fit it, joined with others too, and where they are found:
+    ``hits`` are words of all of them, and perhaps of others."""
 
     at_most: int | None = None
+    hits: QuerySet[RunWord] | None = None
 
     @classmethod
-    def those(cls, condition: Q, at_most: int) -> Fits:
+    def those(cls, condition: Q, at_most: int, hits: QuerySet[RunWord] | None = None) -> Fits:
         """The condition, with the number of runs that can fit it."""
         made = cls(condition)
-        made.at_most = at_most
+        made.at_most, made.hits = at_most, hits
         return made
 
     def __and__(self, other: Any) -> Any:
         made: Any = super().__and__(other)
-        made.at_most = least(self.at_most, getattr(other, "at_most", None))
+        made.at_most, made.hits = fewest(self, other)
         return made
 
     def __or__(self, other: Any) -> Any:
         made: Any = super().__or__(other)
         both = (self.at_most, getattr(other, "at_most", None))
         made.at_most = None if None in both else sum(both)
+        if 0 in both:
+            made.hits = getattr(other if self.at_most == 0 else self, "hits", None)
         return made
 
 
@@ -108,16 +112,20 @@ def having(rows: QuerySet[Any]) -> Q:
 
     Few are named by their ids, so that the database goes straight to them. Many are asked for run by run:
     then the list finds its first page soon, while sorting them all would take long. MariaDB does sort them for
-    EXISTS and IN; a value that is looked up for each run it cannot turn round.
+    EXISTS and IN; a value that is looked up for each run it cannot turn round. Of a number between, words tell
+    which of their runs are the newest (``RunQuerySet.by_hits``).
     """
     rows = rows.order_by()
     ids = list(rows.values_list("run_id", flat=True)[: FEW + 1])
     if len(ids) <= FEW:
         return _named(ids)
+    one_by_one = Q(IsNull(Subquery(rows.filter(run=OuterRef("pk")).values("pk")[:1]), False))
     number = rows.values("pk")[: MANY + 1].count()
-    if number <= MANY:
-        return Fits.those(Q(pk__in=rows.values("run_id")), number)
-    return Q(IsNull(Subquery(rows.filter(run=OuterRef("pk")).values("pk")[:1]), False))
+    if number > MANY:
+        return one_by_one
+    if rows.model is RunWord:
+        return Fits.those(one_by_one, number, rows)
+    return Fits.those(Q(pk__in=rows.values("run_id")), number)
 
 
 def _named(ids: Iterable[uuid.UUID]) -> Fits:

@@ -65,9 +65,7 @@ def run_rows(runs: RunQuerySet) -> Iterator[dict[str, Any]]:
     Read by key instead of by offset or cursor: memory stays bounded on every database, and a run that
     arrives meanwhile is neither repeated nor does it shift the others.
     """
-    base = (
-        runs.prefetch_related(None).order_by("-created_at", "-id").values_list("created_at", "pk")
-    )
+    base = runs.by_hits().order_by("-created_at", "-id").values_list("created_at", "pk")
     last: tuple[datetime, Any] | None = None
     while True:
         page = base

@@ -30,7 +30,7 @@ class Group:
 
 def by_cause(runs: RunQuerySet) -> list[Group]:
     """The newest ``NEWEST`` failed ones of the runs, grouped; the largest group first. Two queries."""
-    failed = runs.prefetch_related(None).filter(state=RunState.FAILED).exclude(cause="")
+    failed = runs.by_hits().filter(state=RunState.FAILED).exclude(cause="")
     rows = failed.order_by("-created_at", "-id").values_list("pk", "cause", "cause_text")[:NEWEST]
     found: dict[str, tuple[list[UUID], dict[str, None]]] = {}
     for pk, cause, text in rows:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -63,8 +64,9 @@ def index_new(run: Run, document: Any, schema: Any = None) -> None:
     rows = [RunInput(run=run, name=inputs.base_name(path)[:255], path=path) for path in paths]
     RunInput.objects.bulk_create(rows, batch_size=_BATCH)
     texts = [*inputs.sample_names(document), *(row.name for row in rows)]
-    made = _rows(run.pk, RunWord.Source.INPUT, words_of(texts, without=_COMMON))
-    made += _rows(run.pk, RunWord.Source.NAME, words_of([run.name]))
+    key = (run.pk, run.created_at)
+    made = _rows(key, RunWord.Source.INPUT, words_of(texts, without=_COMMON))
+    made += _rows(key, RunWord.Source.NAME, words_of([run.name]))
     RunWord.objects.bulk_create(made, batch_size=_BATCH)
 
 
@@ -79,9 +81,15 @@ def index_again(run: Run) -> None:
 def index_reasons(texts: dict[UUID, str]) -> None:
     """Write down the words of the reasons for which runs ended; the ones before are replaced."""
     RunWord.objects.filter(run_id__in=list(texts), source=RunWord.Source.REASON).delete()
-    made = [row for pk, text in texts.items() for row in _rows(pk, RunWord.Source.REASON, words_of([text]))]
+    keys = Run.objects.filter(pk__in=list(texts)).values_list("pk", "created_at")
+    made = [
+        row for key in keys for row in _rows(key, RunWord.Source.REASON, words_of([texts[key[0]]]))
+    ]
     RunWord.objects.bulk_create(made, batch_size=_BATCH)
 
 
-def _rows(run_id: UUID, source: RunWord.Source, words: list[str]) -> list[RunWord]:
-    return [RunWord(run_id=run_id, source=source, word=word) for word in words]
+def _rows(key: tuple[UUID, datetime], source: RunWord.Source, words: list[str]) -> list[RunWord]:
+    run_id, created_at = key
+    return [
+        RunWord(run_id=run_id, created_at=created_at, source=source, word=word) for word in words
+    ]

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from pipeline_management import row_counts, run_sequences
+from pipeline_management import run_sequences
 from pipeline_management.models import Run
 from pipeline_management.querysets import RunQuerySet
-from pipeline_management.row_counts import RowCount
+from pipeline_management.rows_in_time import RowCount
 from pipeline_management.run_sequences import ActiveFirst, SortedNewest
 from pipeline_management.tables import BoundedPaginator, RunTable, table_data
 from tests import factories
@@ -75,12 +75,10 @@ def test_of_many_the_newest_are_sorted_and_it_says_so(
 def test_where_finding_takes_long_at_least_so_many_are_sorted(
     runs: RunQuerySet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slow(rows: RunQuerySet, seconds: float | None) -> int:
-        if rows.query.high_mark and rows.query.high_mark > 3:
-            raise TimeoutError
-        return rows.count()
+    def slow(rows: RunQuerySet, seconds: float | None) -> list[object]:
+        raise TimeoutError
 
-    monkeypatch.setattr(row_counts, "_count_in_time", slow)
+    monkeypatch.setattr(run_sequences, "in_time", slow)
     monkeypatch.setattr(SortedNewest, "LEAST", 2)
     data = SortedNewest(runs, ["name"])
     assert [run.name for run in data[:]] == ["", "B"]

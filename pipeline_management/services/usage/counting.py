@@ -18,7 +18,7 @@ from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce
 
 from pipeline_management.choices import RunState
-from pipeline_management.models import Run, RunUsage, UsageDay, UsageMonth
+from pipeline_management.models import COUNTERS, Run, RunUsage, UsageDay, UsageMonth
 from pipeline_management.services.transactions import atomically
 from pipeline_management.services.usage.periods import month_of
 
@@ -27,11 +27,6 @@ MEASURED = (
     "cpu_seconds", "max_memory_mb", "core_seconds", "gpu_seconds", "jobs", "source",
 )  # fmt: skip
 """The columns of ``RunUsage`` that collecting fills in."""
-COUNTERS = (
-    "runs", "succeeded", "failed", "cancelled", "core_seconds", "gpu_seconds", "wait_seconds",
-    "elapsed_seconds", "waited", "measured",
-)  # fmt: skip
-"""The columns of ``UsageDay`` and ``UsageMonth`` that are added up."""
 _Table: TypeAlias = type[UsageDay] | type[UsageMonth]
 _PLACE = ("lab_id", "submitter_id", "pipeline_id", "system_id")
 _DIMENSIONS = (

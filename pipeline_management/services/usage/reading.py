@@ -19,9 +19,9 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Lab
 from accounts.policy import Viewer, scope_of
-from pipeline_management.models import Pipeline, System, UsageDay, UsageMonth
+from pipeline_management.models import COUNTERS, Pipeline, System, UsageDay, UsageMonth
 from pipeline_management.querysets import UsageQuerySet
-from pipeline_management.services.usage.counting import COUNTERS, day_of
+from pipeline_management.services.usage.counting import day_of
 from pipeline_management.services.usage.periods import Period, month_of
 
 MOST_ROWS = 500

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Lab
 from pipeline_management.choices import RunState
-from pipeline_management.models import Run, RunEvent, RunUsage, UsageDay, UsageMonth
+from pipeline_management.models import COUNTERS, Run, RunEvent, RunUsage, UsageDay, UsageMonth
 from pipeline_management.services.transition import Change, apply
 from pipeline_management.services.usage import counting, pending, upkeep
 from tests import factories
@@ -49,7 +49,7 @@ def ended(
 
 def sums(**given: Any) -> dict[str, int]:
     """What the days come to; the months say the same."""
-    wanted = {n: Sum(n) for n in counting.COUNTERS}
+    wanted = {n: Sum(n) for n in COUNTERS}
     row, months = (t.objects.filter(**given).aggregate(**wanted) for t in (UsageDay, UsageMonth))
     assert row == months
     return {name: value for name, value in row.items() if value}
