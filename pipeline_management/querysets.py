@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -21,27 +21,21 @@ if TYPE_CHECKING:
     from pipeline_management.models.usage import UsageSums  # noqa: F401  types only
 
 
-class Narrow(Protocol):
-    """What a search knows of how far it narrows the runs."""
-
-    at_most: int | None
-    """How many runs there can be at most; None where nobody knows."""
-    hits: models.QuerySet[RunWord] | None
-    """Words of all these runs, and perhaps of others."""
-
-
-def fewest(*parts: Any) -> tuple[int | None, models.QuerySet[RunWord] | None]:
-    """What is known of the runs that fit all of the parts, from the one that the fewest can fit."""
-    known = [part for part in parts if getattr(part, "at_most", None) is not None]
-    if not known:
-        return None, None
-    narrowest: Narrow = min(known, key=lambda part: part.at_most)
-    return narrowest.at_most, narrowest.hits
+def narrowest(*parts: Any) -> tuple[int | None, models.QuerySet[RunWord] | None]:
+    """How many runs can fit all of the parts, and words of them all, as far as any part knows."""
+    known = (getattr(part, "at_most", None) for part in parts)
+    hits = (getattr(part, "hits", None) for part in parts)
+    return (
+        min((number for number in known if number is not None), default=None),
+        next((words for words in hits if words is not None), None),
+    )
 
 
 class RunQuerySet(models.QuerySet["Run"]):
     at_most: int | None = None
+    """How many runs there can be at most, where a search has found that out; None where nobody knows."""
     hits: models.QuerySet[RunWord] | None = None
+    """Words of all these runs, and perhaps of others, where a search has found a bounded number."""
 
     def _clone(self) -> Self:
         made: Self = super()._clone()  # type: ignore[misc]  # Django's own way to keep something, not in its stubs
@@ -51,11 +45,11 @@ class RunQuerySet(models.QuerySet["Run"]):
     def fitting(self, fits: Q) -> Self:
         """Filtered by a condition of a search, which may know how many it leaves."""
         made = self.filter(fits)
-        made.at_most, made.hits = fewest(self, fits)
+        made.at_most, made.hits = narrowest(self, fits)
         return made
 
     def by_hits(self) -> Self:
-        """The same, by way of the words that a search has found, where it has found a bounded number."""
+        """The same, by way of ``hits``."""
         return self if self.hits is None else self.filter(pk__in=self.hits.values("run_id"))
 
     def visible_to(self, user: Viewer) -> Self:

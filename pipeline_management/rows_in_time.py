@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import OperationalError, connections
 from django.db.models import QuerySet
 
-ORDERED, PLAIN, COUNTED = 0.03, 0.07, 0.02
+ORDERED, PLAIN, COUNTED = 0.08, 0.07, 0.015
 """Seconds that MariaDB may look for the first rows in their order, for the same in any order, and count the others."""
+QUICK = 0.012
+"""The others are counted where the first rows took no longer: else that would take too long anyway."""
 _TIME_IS_UP = 1969
 """MariaDB's ER_STATEMENT_TIMEOUT."""
 
+Answer = TypeVar("Answer")
 Row = tuple[Any, ...]
 Execute = Callable[[str, Any, bool, Any], Any]
 
@@ -37,6 +41,7 @@ def first_rows(
     """
     needed = min(limit, needed)
     plain = rows.order_by()
+    begun = time.perf_counter()
     try:
         found = in_time(rows[: needed + 1], ORDERED)
     except TimeoutError:
@@ -46,6 +51,8 @@ def first_rows(
         return in_time(rows[:needed], None), RowCount(needed, False)
     if len(found) <= needed:
         return found, RowCount(len(found), True)
+    if needed == limit or time.perf_counter() - begun > QUICK:
+        return found[:needed], RowCount(needed, False)
     return found[:needed], _counted(plain, needed=needed, limit=limit)
 
 
@@ -58,10 +65,9 @@ def _soonest(plain: QuerySet[Any, Row]) -> list[Row]:
 
 def _counted(plain: QuerySet[Any, Row], *, needed: int, limit: int) -> RowCount:
     """Of more than ``needed``."""
-    if needed == limit:
-        return RowCount(limit, False)
+    others = plain.values_list("pk")[: limit + 1]
     try:
-        number = len(in_time(plain.values_list("pk")[: limit + 1], COUNTED))
+        number = _limited(others, others.count, COUNTED)
     except TimeoutError:
         return RowCount(needed, False)
     return RowCount(min(number, limit), number <= limit)
@@ -69,18 +75,35 @@ def _counted(plain: QuerySet[Any, Row], *, needed: int, limit: int) -> RowCount:
 
 def in_time(rows: QuerySet[Any, Row], seconds: float | None) -> list[Row]:
     """The rows; ``TimeoutError`` where MariaDB takes longer than so many seconds. None: as long as it takes."""
+    return _limited(rows, lambda: list(rows), seconds)
+
+
+def _limited(rows: QuerySet[Any, Any], ask: Callable[[], Answer], seconds: float | None) -> Answer:
     connection = connections[rows.db]
     if seconds is None or not getattr(connection, "mysql_is_mariadb", False):
-        return list(rows)
+        return ask()
 
-    def limited(execute: Execute, sql: str, *others: Any) -> Any:
+    def limit(execute: Execute, sql: str, *others: Any) -> Any:
         # with the question itself: a setting of the session would be two questions more
         return execute(f"SET STATEMENT max_statement_time={seconds:f} FOR {sql}", *others)
 
     try:
-        with connection.execute_wrapper(limited):
-            return list(rows)
+        with connection.execute_wrapper(limit):
+            return ask()
     except OperationalError as error:
         if error.args[:1] != (_TIME_IS_UP,):
             raise
         raise TimeoutError from error
+
+
+def about(rows: QuerySet[Any, Any], most: int) -> int:
+    """How many rows there are, counted up to one over ``most``; on MariaDB as its index guesses, within a factor of
+    two or so (MariaDB manual, EXPLAIN: "rows"), since to count 25,000 takes 20 ms."""
+    connection = connections[rows.db]
+    if not getattr(connection, "mysql_is_mariadb", False):
+        return rows.values("pk")[: most + 1].count()
+    sql, parameters = rows.values("pk").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}", parameters)
+        names = [column[0] for column in cursor.description]
+        return max(int(row[names.index("rows")] or 0) for row in cursor.fetchall())

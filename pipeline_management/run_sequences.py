@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django_tables2.data import TableData
 
 from pipeline_management.choices import TERMINAL_STATES, RunState
-from pipeline_management.models import Run
+from pipeline_management.models import Run, RunWord
 from pipeline_management.querysets import RunQuerySet
 from pipeline_management.rows_in_time import Row, RowCount, first_rows, in_time
 
@@ -37,27 +37,24 @@ def by_time(
     def sort(found: list[Row]) -> list[Row]:
         return sorted(found, key=lambda row: row[:2], reverse=not oldest_first)
 
-    if runs.at_most is None:
-        return first_rows(rows, sort, needed=needed, limit=limit)
-    if runs.at_most <= SORTED_HERE:
+    if runs.at_most is not None and runs.at_most <= SORTED_HERE:
         # asked for a few in this order, MariaDB walks through all runs by their time to find them
         return _cut(sort(list(rows.order_by())), limit)
+    if runs.hits is None:
+        return first_rows(rows, sort, needed=needed, limit=limit)
     if needed <= MOST_OF_LATEST and not oldest_first:
-        found, number = _among_latest(runs, rows, limit)
+        found, number = _among_latest(runs.hits, rows, limit)
         if number.is_all or len(found) > needed:
             return found, number
-    return _cut(
-        list(_in_order(runs.by_hits(), *fields, oldest_first=oldest_first)[: limit + 1]), limit
-    )
+    found_again = _in_order(runs.by_hits(), *fields, oldest_first=oldest_first)
+    return _cut(list(found_again[: limit + 1]), limit)
 
 
 def _among_latest(
-    runs: RunQuerySet, rows: QuerySet[Run, Row], limit: int
+    hits: QuerySet[RunWord], rows: QuerySet[Run, Row], limit: int
 ) -> tuple[list[Row], RowCount]:
     """Those among the newest hits of a search: an index gives these, while putting them all in order takes long."""
-    if runs.hits is None:
-        return [], RowCount(0, False)
-    newest = runs.hits.order_by("-created_at").values_list("run_id", flat=True)
+    newest = hits.order_by("-created_at").values_list("run_id", flat=True)
     keys = list(newest[:LATEST_HITS])
     found, number = _cut(list(rows.filter(pk__in=set(keys))[: limit + 1]), limit)
     return found, RowCount(number.number, number.is_all and len(keys) < LATEST_HITS)
@@ -201,7 +198,7 @@ class SortedNewest(RunData):
     first; what is empty comes before everything, as in a database.
     """
 
-    LEAST, SOON = 200, 0.06
+    LEAST, SOON = 200, 0.05
 
     def __init__(self, runs: RunQuerySet, orders: Sequence[str]) -> None:
         self.orders = orders
@@ -212,7 +209,7 @@ class SortedNewest(RunData):
         """The runs with what they are sorted by, of each relation its key."""
         local = [order.removeprefix("-").partition("__") for order in self.orders]
         fields = [f"{name}_id" if rest else name for name, _, rest in local]
-        if self.runs.at_most is not None:
+        if self.runs.at_most is not None or self.runs.hits is not None:
             return by_time(self.runs, *fields, needed=COUNT_LIMIT, limit=COUNT_LIMIT)
         try:
             found = in_time(_in_order(self.runs, *fields)[: COUNT_LIMIT + 1], self.SOON)

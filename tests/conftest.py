@@ -216,6 +216,17 @@ def django_db_setup(
 
 
 @pytest.fixture(autouse=True)
+def time_to_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine changes no number on a page: lists of a few rows are always counted."""
+    from pipeline_management import rows_in_time
+    from pipeline_management.run_sequences import SortedNewest
+
+    for name in ("ORDERED", "PLAIN", "COUNTED", "QUICK"):
+        monkeypatch.setattr(rows_in_time, name, 60)
+    monkeypatch.setattr(SortedNewest, "SOON", 60)
+
+
+@pytest.fixture(autouse=True)
 def empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
     """No log-in lockout, cached credential or compiled schema survives the test that made it."""
     yield

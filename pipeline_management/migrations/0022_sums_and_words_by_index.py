@@ -1,4 +1,4 @@
-"""Usage is added up from an index alone, and an index gives the newest runs that a word finds."""
+"""Usage is added up from an index alone; indexes give the newest runs that a word finds, and a person's of a state."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -51,6 +51,12 @@ class Migration(migrations.Migration):
     operations = [
         *_sums("day"),
         *_sums("month"),
+        migrations.AddIndex(
+            model_name="run",
+            index=models.Index(
+                fields=["submitter", "state", "-created_at", "-id"], name="run_by_submitter_state"
+            ),
+        ),
         migrations.AddField(
             model_name="runword",
             name="created_at",

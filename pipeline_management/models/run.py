@@ -163,6 +163,9 @@ class Run(models.Model):
             ),
             models.Index(fields=["lab", "name", "-created_at", "-id"], name="run_by_lab_name"),
             models.Index(fields=["submitter", "-created_at", "-id"], name="run_by_submitter"),
+            models.Index(
+                fields=["submitter", "state", "-created_at", "-id"], name="run_by_submitter_state"
+            ),
             models.Index(fields=["state", "-created_at", "-id"], name="run_by_state"),
             models.Index(fields=["version", "-created_at", "-id"], name="run_by_version"),
             models.Index(fields=["system", "-created_at", "-id"], name="run_by_system"),

@@ -33,36 +33,44 @@ from pipeline_management.models import (
     RunWord,
     System,
 )
-from pipeline_management.querysets import RunQuerySet, fewest
+from pipeline_management.querysets import RunQuerySet, narrowest
+from pipeline_management.rows_in_time import about
 from pipeline_management.search import keys
 from pipeline_management.search.language import Query
 from pipeline_management.services import words
 
 FEW = 400
 """Runs that are named one by one; more than these the database finds by itself."""
-MANY = 25_000
-"""Of more than these each run is looked at while the list is walked."""
+MANY, MANY_WORDS = 25_000, 60_000
+"""Of about more rows, or words, than these each run is looked at while the list is walked."""
 _LOST_REASONS = (Reason.NO_RESULT, Reason.NEVER_STARTED)
 _LOST_FLAGS = (Attention.NO_SIGN_OF_LIFE, Attention.SUBMIT_UNKNOWN, Attention.STALE)
 
 
 class Fits(Q):
-    """A condition that knows how many runs ``at_most`` fit it, joined with others too, and where they are found:
-    ``hits`` are words of all of them, and perhaps of others."""
+    """A condition that knows how many runs ``at_most`` fit it, or where the newest are found: ``hits`` are words of
+    all of them, and perhaps of others. Joined with others too."""
 
     at_most: int | None = None
     hits: QuerySet[RunWord] | None = None
 
     @classmethod
-    def those(cls, condition: Q, at_most: int, hits: QuerySet[RunWord] | None = None) -> Fits:
+    def those(cls, condition: Q, at_most: int) -> Fits:
         """The condition, with the number of runs that can fit it."""
         made = cls(condition)
-        made.at_most, made.hits = at_most, hits
+        made.at_most = at_most
+        return made
+
+    @classmethod
+    def of_words(cls, condition: Q, hits: QuerySet[RunWord]) -> Fits:
+        """The condition, with the words of those that fit it."""
+        made = cls(condition)
+        made.hits = hits
         return made
 
     def __and__(self, other: Any) -> Any:
         made: Any = super().__and__(other)
-        made.at_most, made.hits = fewest(self, other)
+        made.at_most, made.hits = narrowest(self, other)
         return made
 
     def __or__(self, other: Any) -> Any:
@@ -120,12 +128,10 @@ def having(rows: QuerySet[Any]) -> Q:
     if len(ids) <= FEW:
         return _named(ids)
     one_by_one = Q(IsNull(Subquery(rows.filter(run=OuterRef("pk")).values("pk")[:1]), False))
-    number = rows.values("pk")[: MANY + 1].count()
-    if number > MANY:
-        return one_by_one
     if rows.model is RunWord:
-        return Fits.those(one_by_one, number, rows)
-    return Fits.those(Q(pk__in=rows.values("run_id")), number)
+        many = about(rows, MANY_WORDS) > MANY_WORDS
+        return one_by_one if many else Fits.of_words(one_by_one, rows)
+    return one_by_one if about(rows, MANY) > MANY else Q(pk__in=rows.values("run_id"))
 
 
 def _named(ids: Iterable[uuid.UUID]) -> Fits:

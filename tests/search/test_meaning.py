@@ -86,6 +86,7 @@ def test_many_hits_are_found_as_few_are(
 ) -> None:
     monkeypatch.setattr(meaning, "FEW", 0)
     monkeypatch.setattr(meaning, "MANY", many)
+    monkeypatch.setattr(meaning, "MANY_WORDS", many)
     assert found(site, text) == {wanted.pk}
 
 
