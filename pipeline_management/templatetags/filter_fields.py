@@ -6,7 +6,7 @@ from __future__ import annotations
 from django import template
 from django.forms import BoundField
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 register = template.Library()
 
@@ -16,8 +16,8 @@ def filter_field(field: BoundField) -> SafeString:
     """A text, a date or a choice with its label and what is wrong with it."""
     errors = field.errors
     number = f"id_{field.name}"
-    marks: SafeString = mark_safe("")
-    said: SafeString = mark_safe("")
+    marks: str = ""
+    said: str = ""
     if errors:
         marks = format_html(' aria-invalid="true" aria-describedby="{}_error"', number)
         said = format_html(
@@ -39,10 +39,11 @@ def _wrong(field: BoundField) -> str:
     return " is-invalid" if field.errors else ""
 
 
-def _choice(field: BoundField, number: str, marks: SafeString) -> SafeString:
+def _choice(field: BoundField, number: str, marks: str) -> SafeString:
     chosen = str(field.value() or "")
+    selected = format_html(" {}", "selected")
     options = (
-        (value, mark_safe(" selected") if str(value) == chosen else "", label)
+        (value, selected if str(value) == chosen else "", label)
         for value, label in field.field.choices  # type: ignore[attr-defined]  # of those with choices only
     )
     return format_html(
@@ -55,7 +56,7 @@ def _choice(field: BoundField, number: str, marks: SafeString) -> SafeString:
     )
 
 
-def _input(field: BoundField, number: str, marks: SafeString) -> SafeString:
+def _input(field: BoundField, number: str, marks: str) -> SafeString:
     widget = field.field.widget
     longest = widget.attrs.get("maxlength")
     return format_html(
