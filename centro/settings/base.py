@@ -5,6 +5,7 @@ from pathlib import Path
 
 from centro import __version__
 from centro.config.model import ROOT
+from centro.languages import languages_of
 from centro.settings.configuration import config
 
 BASE_DIR = ROOT
@@ -90,6 +91,9 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 LANGUAGE_CODE = "en-gb"
 USE_I18N = True
+LOCALE_PATHS = [ROOT / "locale"]
+# Only languages that Centro itself speaks: Django brings some hundred, and a page would mix them with English.
+LANGUAGES = languages_of(LOCALE_PATHS[0], LANGUAGE_CODE)
 USE_TZ = True
 TIME_ZONE = config.time_zone
 
