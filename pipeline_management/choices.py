@@ -93,6 +93,7 @@ class Reason(models.TextChoices):
     INTERNAL = "INTERNAL", _("Centro could not handle the run")
     CANCELLED_BY_USER = "CANCELLED_BY_USER", _("Cancelled on request")
     CANCELLED_OUTSIDE = "CANCELLED_OUTSIDE", _("Cancelled outside Centro")
+    SETTLED = "SETTLED", _("Settled by an administrator")
 
 
 class Attention(models.TextChoices):
@@ -210,6 +211,7 @@ class Confirmation(models.TextChoices):
     QUEUE = "queue", _("the scheduler's queue")
     ACCOUNTING = "accounting", _("the scheduler's accounting")
     MARKER = "marker", _("the job's own marker")
+    PERSON = "person", _("a person's decision")
 
 
 class TransportKind(models.TextChoices):

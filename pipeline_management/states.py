@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from pipeline_management.choices import RunState
+from pipeline_management.choices import OPEN_STATES, TERMINAL_STATES, RunState
 
 TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     RunState.DRAFT: frozenset({RunState.QUEUED, RunState.CANCELLED}),
@@ -35,6 +35,12 @@ TRANSITIONS: dict[RunState, frozenset[RunState]] = {
 }
 
 
-def is_legal(from_state: RunState, to_state: RunState) -> bool:
-    """Whether a run may move from one state to the other."""
+def is_legal(from_state: RunState, to_state: RunState, *, by_person: bool = False) -> bool:
+    """Whether a run may move from one state to the other.
+
+    ``by_person``: an administrator ends a run of which nothing can be learnt (``services.control.settling``);
+    that goes from every open state to every end, and nowhere else.
+    """
+    if by_person:
+        return from_state in OPEN_STATES and to_state in TERMINAL_STATES
     return to_state in TRANSITIONS[from_state]

@@ -24,6 +24,7 @@ from pipeline_management.views import (
 from pipeline_management.views import usage as usage_pages
 from pipeline_management.views.output import log
 from pipeline_management.views.run_detail import cancel, detail, status
+from pipeline_management.views.run_settle import settle
 from pipeline_management.views.submit import submit
 from pipeline_management.views.transfers import cancel as transfer_cancel
 from pipeline_management.views.transfers import file as transfer_file
@@ -51,6 +52,7 @@ urlpatterns = [
     path("runs/<uuid:pk>/release/", run_control.release, name="run-release"),
     path("runs/<uuid:pk>/resubmit/", run_control.resubmit, name="run-resubmit"),
     path("runs/<uuid:pk>/resume/", run_control.resume, name="run-resume"),
+    path("runs/<uuid:pk>/settle/", settle, name="run-settle"),
     path("runs/<uuid:pk>/waiting/", run_control.waiting, name="run-waiting"),
     path("runs/<uuid:pk>/star/", run_annotations.star, name="run-star"),
     path("runs/<uuid:pk>/labels/", run_annotations.labels, name="run-labels"),

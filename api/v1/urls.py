@@ -11,6 +11,7 @@ from api.v1.views import (
     people,
     root,
     runs,
+    settling,
     submission,
     transfers,
     validation,
@@ -39,6 +40,7 @@ urlpatterns = [
         "runs/<uuid:run_id>/resubmit/", control.RunResubmitView.as_view(), name="api-run-resubmit"
     ),
     path("runs/<uuid:run_id>/resume/", control.RunResumeView.as_view(), name="api-run-resume"),
+    path("runs/<uuid:run_id>/settle/", settling.RunSettleView.as_view(), name="api-run-settle"),
     path("runs/<uuid:run_id>/labels/", annotations.RunLabelsView.as_view(), name="api-run-labels"),
     path(
         "runs/<uuid:run_id>/labels/<str:name>/",

@@ -95,6 +95,7 @@ def advice(name: str) -> str:
         "NO_RESULT": _("Its job vanished without a word: its log may say why; submit it again, or resume it."),
         "NEVER_STARTED": _("Submit it again; if it stays so, tell the administrators of the cluster."),
         "OUTPUT_MISSING": _("The job said it was done, but a file that it should make is not there: read its log."),
+        "SETTLED": _("A person decided this, not the cluster: look for its job there before submitting it again."),
         "INTERNAL": _("This is Centro's fault: tell its administrators the id of the run."),
     }  # fmt: skip
     return known.get(name) or _(

@@ -63,6 +63,8 @@ def last_confirmation(run: Run) -> tuple[datetime | None, Confirmation]:
 def explain(run: Run) -> str:
     """Why the run is where it is, in one sentence."""
     state = RunState(run.state)
+    if run.reason == Reason.SETTLED:
+        return run.reason_text
     if state is RunState.FAILED:
         return _failure(run)
     if state is RunState.CANCELLED:

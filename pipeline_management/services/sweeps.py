@@ -20,6 +20,7 @@ from pipeline_management.choices import (
     WATCHED_STATES,
     Attention,
     Desired,
+    Reason,
     RunKind,
     RunState,
 )
@@ -175,11 +176,14 @@ def _orphans() -> None:
 
 def _orphaned(jobs: list[JobInfo]) -> list[tuple[str, str, str, End, str]]:
     """Live jobs of runs that are over. A job of an open run is the poller's; a name that no run has may
-    belong to another installation of Centro and is left alone."""
+    belong to another installation of Centro and is left alone, and so is the job of a run that an administrator
+    has settled without the wish to end it: ``children`` shows it on the run."""
     live = {job.name: job for job in jobs if KEY.fullmatch(job.name) and not job.state.is_final}
     orphans = []
     over = Run.objects.filter(key__in=list(live)).exclude(state__in=[s for s in RunState if not s.is_terminal])
     for run in over.defer("configuration_json", "script"):
+        if run.reason == Reason.SETTLED and run.desired != Desired.CANCEL:
+            continue
         job = live[run.key]
         note = Note("late_evidence", "queue", {"job_id": job.job_id, "native_state": job.native_state})
         apply([Change(run, notes=[note])], actor="sweep:orphans")

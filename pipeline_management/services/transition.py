@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db.models import F
 from django.utils import timezone
 
-from pipeline_management.choices import RunState
+from pipeline_management.choices import Confirmation, RunState
 from pipeline_management.models import Run, RunEvent
 from pipeline_management.services import causes
 from pipeline_management.services.announcing import announce_all
@@ -68,7 +68,8 @@ def apply(changes: Iterable[Change], *, actor: str) -> set[UUID]:
     """
     batch = sorted(changes, key=lambda change: change.run.pk)
     for change in batch:
-        if change.to is not None and not is_legal(RunState(change.run.state), change.to):
+        by_person = change.evidence == Confirmation.PERSON
+        if change.to is not None and not is_legal(RunState(change.run.state), change.to, by_person=by_person):
             raise IllegalTransition(f"{change.run.pk}: {change.run.state} to {change.to}")
     if not batch:
         return set()

@@ -14,7 +14,7 @@ from pipeline_management.choices import HOLDABLE_STATES, Desired, OriginKind, Ru
 from pipeline_management.errors import Conflict, DomainError, InvalidRequest, NotAllowed
 from pipeline_management.models import Run
 from pipeline_management.policy import may_repeat
-from pipeline_management.services.control import again, wishes
+from pipeline_management.services.control import again, settling, wishes
 from pipeline_management.services.control.waiting import waiting_of
 from pipeline_management.services.control.wishes import Wish
 from pipeline_management.services.engines.registry import engine_of
@@ -39,6 +39,7 @@ def actions(request: PageRequest, run: Run) -> dict[str, Any]:
         and not wishes.why_not(Wish.HOLD, run, request.user),
         "may_release": held and not wishes.why_not(Wish.RELEASE, run, request.user),
         "may_repeat": repeat,
+        "may_settle": not settling.why_not(run, request.user),
         "may_resume": repeat
         and over
         and engine_of(run.version).can_resume

@@ -78,6 +78,7 @@ API = {
     "api-run-release": api(post="401 404 403 202 202 202"),
     "api-run-resubmit": api(post="401 404 403 201 201 201"),
     "api-run-resume": api(post="401 404 403 409 409 409"),  # a plain script is not resumed
+    "api-run-settle": api(post="401 404 403 403 403 415"),  # there is no body
     "api-runs-cancel": api(post="401 400 400 400 400 400"),  # the body names no runs
     "api-runs-hold": api(post="401 400 400 400 400 400"),
     "api-runs-release": api(post="401 400 400 400 400 400"),
@@ -149,6 +150,7 @@ PAGES = {
     "run-release": Row(post="302 404 403 302 302 302"),
     "run-resubmit": Row("302 404 403 200 200 200", post="302 404 403 302 302 302"),
     "run-resume": Row("302 404 403 409 409 409", post="302 404 403 409 409 409"),  # a plain script
+    "run-settle": Row("302 404 403 403 403 409", post="302 404 403 403 403 409"),  # all is well with it
     "run-waiting": Row(THE_LAB_PAGE),
     "run-star": Row(post="302 404 302 302 302 302"),
     "run-labels": Row(THE_LAB_PAGE, post="302 404 403 302 302 302"),
