@@ -38,11 +38,12 @@ class DomainError(Exception):
 
 
 class InvalidRequest(DomainError):
-    """The request is wrong in itself; ``problems`` lists every fault found."""
+    """The request is wrong in itself; ``problems`` lists every fault found, ``warnings`` what else was noticed."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
         super().__init__(problems[0].message if problems else "The request is invalid.")
         self.problems = list(problems)
+        self.warnings = list(warnings)
 
 
 class TooLarge(InvalidRequest):

@@ -141,9 +141,11 @@ def prepare(
     run_id = uuid.uuid4()
     directory = f"{_directory_of_runs(found)}/{run_id}"
     seen_by_job = brought.resolved(document, directory)
+    warnings = addresses.warnings_of(document)
     if version is not None:
         judged = judge(seen_by_job, version, text)
         problems += judged.errors
+        warnings = [*judged.warnings, *warnings]
         if not problems:
             refused = engine_of(version).check_configuration(version, seen_by_job)
             refused += archive.problems_of(document, version)
@@ -155,7 +157,7 @@ def prepare(
         or found.account is None
         or problems
     ):
-        raise InvalidRequest(_in_order(problems))
+        raise InvalidRequest(_in_order(problems), with_places(warnings, text))
     name = _name(document)
     engine = engine_of(version)
     resources = engine.resources(version, seen_by_job, found.system.scheduler)
@@ -183,7 +185,7 @@ def prepare(
         directory_hint=directory,
         reference=found.reference,
         run_id=run_id,
-        warnings=with_places([*judged.warnings, *addresses.warnings_of(document)], text),
+        warnings=with_places(warnings, text),
         held=document.get(_HOLD_KEY) is True,
         origin=origin,
         inputs=inputs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,8 +62,8 @@ def check(request: PageRequest) -> HttpResponse:
     try:
         prepared, text = prepared_of(request, form)
     except DomainError as error:
-        problems = problems_of(error)
-        return render(request, "submit/result.html", refused(request, text, problems))
+        context = refused(request, text, problems_of(error), noticed_by(error))
+        return render(request, "submit/result.html", context)
     return render(request, "submit/result.html", accepted(request, prepared, text))
 
 
@@ -145,12 +146,23 @@ def problems_of(error: DomainError) -> list[Problem]:
     return [Problem("lab" if isinstance(error, NotAllowed) else "", error.message)]
 
 
+def noticed_by(error: DomainError) -> list[Problem]:
+    """What is no problem, and may be the cause of one: a misspelt key, say."""
+    return error.warnings if isinstance(error, InvalidRequest) else []
+
+
 # --- what the panel shows ---------------------------------------------------------------------
 
 
-def refused(request: PageRequest, text: str, problems: list[Problem]) -> dict[str, Any]:
-    """For submit/result.html: the problems with their places, and how far the checks came."""
-    return {"faults": faults_in(text, problems), "lines": _lines(request, problems, text)}
+def refused(
+    request: PageRequest, text: str, problems: list[Problem], warnings: Sequence[Problem] = ()
+) -> dict[str, Any]:
+    """For submit/result.html: the problems with their places, what else was noticed, and how far the checks came."""
+    return {
+        "faults": faults_in(text, problems),
+        "warnings": faults_in(text, list(warnings)),
+        "lines": _lines(request, problems, text),
+    }
 
 
 def accepted(

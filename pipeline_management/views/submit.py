@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,6 +31,7 @@ from pipeline_management.views.check import (
     asked,
     curl,
     hindrance,
+    noticed_by,
     prepared_of,
     problems_of,
     refused,
@@ -183,13 +185,20 @@ def _answer(request: PageRequest, form: SubmitForm, error: DomainError) -> HttpR
             status = code
     if request.POST.get("action", "submit") == "submit" and text.strip():
         _keep_draft(request, form, text)
-    return _refuse(request, form, problems, text, status=status)
+    noticed = noticed_by(error)
+    return _refuse(request, form, problems, text, status=status, noticed=noticed)
 
 
 def _refuse(
-    request: PageRequest, form: SubmitForm, problems: list[Problem], text: str, *, status: int = 400
+    request: PageRequest,
+    form: SubmitForm,
+    problems: list[Problem],
+    text: str,
+    *,
+    status: int = 400,
+    noticed: Sequence[Problem] = (),
 ) -> HttpResponseBase:
-    context = refused(request, text, problems)
+    context = refused(request, text, problems, noticed)
     if request.htmx:
         return render(request, "submit/result.html", context)
     if not request.accepts("text/html"):

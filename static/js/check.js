@@ -36,7 +36,10 @@
   }
 
   if (address) {
-    shown = text();
+    // a draft, an example or an earlier run's text that the page came with is checked like one that is typed
+    const judged = result.querySelector("#fault-count, #check-good");
+    if (judged || !form.elements.configuration.value.trim()) shown = text();
+    else later();
     document.addEventListener("centro:configuration", later);
     form.elements.pipeline.addEventListener("change", later);
   }

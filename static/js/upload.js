@@ -286,7 +286,8 @@
     item.row.dataset.state = state;
     const shown = {
       pause: state === "sending" || state === "waiting",
-      resume: state === "paused" || state === "failed",
+      resume: state === "paused" || (state === "failed" && item.id !== null),
+      retry: state === "failed" && item.id === null, // nothing of it is kept: it begins again
       remove: true,
     };
     item.row.querySelectorAll("button[data-do]").forEach(function (button) {
@@ -342,7 +343,7 @@
     item.row.querySelector("progress").setAttribute("aria-label", item.name);
     item.row.querySelectorAll("button[data-do]").forEach(function (button) {
       button.setAttribute("aria-label", button.textContent.trim() + ": " + item.name);
-      button.addEventListener("click", () => ({ pause: stop, resume, remove })[button.dataset.do](item));
+      button.addEventListener("click", () => ({ pause: stop, resume, retry: resume, remove })[button.dataset.do](item));
     });
     items.push(item);
     list.append(item.row);

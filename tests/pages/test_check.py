@@ -78,6 +78,20 @@ def test_each_step_stands_for_its_faults(
     assert problems_in(answer)
 
 
+@pytest.mark.parametrize("address", ["/submit/check/", "/submit/"])
+def test_a_misspelt_key_is_told_beside_the_problem_that_it_makes(
+    client: Client, version: PipelineVersion, address: str
+) -> None:
+    version.schema["required"] = ["name"]
+    version.content_sha256 = "strict"
+    version.save()
+    page = ask(client, '{"pipeline": "hello", "nmae": "x"}', address).content.decode()
+    problem, hint = page.split("Worth a look:")
+    assert "1 problem; nothing was submitted" in problem
+    assert "nmae" in hint and "name" in hint and 'class="problem is-hint"' in hint
+    assert Run.objects.count() == 0
+
+
 def test_warnings_are_a_colour_of_their_own(client: Client, version: PipelineVersion) -> None:
     version.rules[0]["severity"] = "warning"
     version.save()

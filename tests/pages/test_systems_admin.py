@@ -38,7 +38,7 @@ def test_queues_are_shown_with_their_age(site: Site) -> None:
     queues.store(site.account.system, [QUEUE])
     for address in ("/systems/", "/systems/cluster/"):
         text = page(site.client("viewer"), address)
-        assert "part01" in text and "24 / 32" in text and ">14<" in text and "As of" in text
+        assert "part01" in text and "24 / 32" in text and ">14<" in text and "Asked" in text
     assert "2 h 00 min" in text
     queues.store(site.account.system, [QueueInfo("part02", False, "down", None, 1, 0, 8, 0)])
     assert list(SystemQueue.objects.values_list("name", flat=True)) == ["part02"]
