@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from accounts.models import Role
 from hpc.errors import ConnectFailed
-from pipeline_management.choices import Attention, Desired, RunState
+from pipeline_management.choices import Attention, Desired, Reason, RunState
 from pipeline_management.errors import Conflict, NotAllowed
 from pipeline_management.models import AuditEvent, Run, SystemAccount
 from pipeline_management.services import polling, submission, sweeps
 from pipeline_management.services.clients import client_for
-from pipeline_management.services.control import holding, wishes
+from pipeline_management.services.control import holding, settling, wishes
 from pipeline_management.services.control.wishes import Wish
 from pipeline_management.services.history import first_fault
 from pipeline_management.services.presentation import explain
@@ -292,6 +292,25 @@ def test_what_a_cancelled_run_left_behind_is_ended_later(
     Run.objects.filter(pk=run.pk).update(desired=Desired.CANCEL, state=RunState.CANCELLED)
     sweeps.sweep_orphans()
     assert _jobs(pbs) == []
+
+
+@pytest.mark.parametrize("wished", [False, True])
+def test_the_job_of_a_settled_run_ends_only_if_that_is_wished(
+    pbs: SystemAccount, tmp_path: Path, wished: bool
+) -> None:
+    run = follow(new_run(pbs, tmp_path, "sleep 300\n"), RunState.RUNNING)
+    Run.objects.filter(pk=run.pk).update(attention=Attention.STALE)
+    settling.settle(
+        run=run, user=make_user(staff=True), outcome="failed", reason="It hangs.", cancel_job=wished
+    )
+    sweeps.sweep_orphans()
+    assert len(_jobs(pbs)) == (0 if wished else 1)
+    if not wished:
+        cancel_all(pbs)
+    sweeps.sweep_orphans()
+    run.refresh_from_db()
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.SETTLED)
+    assert ("late_evidence" in notes(run)) is wished
 
 
 def test_the_jobs_of_a_resumed_run_are_not_leftovers(pbs: SystemAccount, tmp_path: Path) -> None:
