@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -194,11 +195,11 @@ class ActiveFirst(RunData):
 class SortedNewest(RunData):
     """The newest ``COUNT_LIMIT`` runs in another order: to put a million in order takes seconds, whatever the index.
 
-    Where even so many take long to be found, ``LEAST``. ``orders`` are paths to fields, "-" in front for the last
-    first; what is empty comes before everything, as in a database.
+    Where even so many take long to be found, as the first ``LEAST`` of them show, only these. ``orders`` are paths
+    to fields, "-" in front for the last first; what is empty comes before everything, as in a database.
     """
 
-    LEAST, SOON = 200, 0.05
+    LEAST, QUICK, SOON = 200, 0.02, 0.06
 
     def __init__(self, runs: RunQuerySet, orders: Sequence[str]) -> None:
         self.orders = orders
@@ -211,12 +212,16 @@ class SortedNewest(RunData):
         fields = [f"{name}_id" if rest else name for name, _, rest in local]
         if self.runs.at_most is not None or self.runs.hits is not None:
             return by_time(self.runs, *fields, needed=COUNT_LIMIT, limit=COUNT_LIMIT)
+        begun = time.perf_counter()
+        few = min(self.LEAST, COUNT_LIMIT)
+        least = by_time(self.runs, *fields, needed=few, limit=few)
+        if least[1].is_all or time.perf_counter() - begun > self.QUICK:
+            return least
         try:
             found = in_time(_in_order(self.runs, *fields)[: COUNT_LIMIT + 1], self.SOON)
         except TimeoutError:
-            return by_time(self.runs, *fields, needed=self.LEAST, limit=self.LEAST)
-        number = len(found)
-        return found[:COUNT_LIMIT], RowCount(min(number, COUNT_LIMIT), number <= COUNT_LIMIT)
+            return least
+        return _cut(found, COUNT_LIMIT)
 
     @cached_property
     def _sorted(self) -> list[UUID]:

@@ -223,7 +223,8 @@ def time_to_count(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("ORDERED", "PLAIN", "COUNTED", "QUICK"):
         monkeypatch.setattr(rows_in_time, name, 60)
-    monkeypatch.setattr(SortedNewest, "SOON", 60)
+    for name in ("QUICK", "SOON"):
+        monkeypatch.setattr(SortedNewest, name, 60)
 
 
 @pytest.fixture(autouse=True)

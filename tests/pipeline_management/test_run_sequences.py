@@ -72,14 +72,18 @@ def test_of_many_the_newest_are_sorted_and_it_says_so(
     assert (other.is_sorted_in_part, other.is_cut) == (False, True)
 
 
+@pytest.mark.parametrize("slow_from_the_start", [True, False])
 def test_where_finding_takes_long_at_least_so_many_are_sorted(
-    runs: RunQuerySet, monkeypatch: pytest.MonkeyPatch
+    runs: RunQuerySet, monkeypatch: pytest.MonkeyPatch, slow_from_the_start: bool
 ) -> None:
     def slow(rows: RunQuerySet, seconds: float | None) -> list[object]:
         raise TimeoutError
 
-    monkeypatch.setattr(run_sequences, "in_time", slow)
+    if slow_from_the_start:
+        monkeypatch.setattr(SortedNewest, "QUICK", 0)
+    else:
+        monkeypatch.setattr(run_sequences, "in_time", slow)
     monkeypatch.setattr(SortedNewest, "LEAST", 2)
     data = SortedNewest(runs, ["name"])
     assert [run.name for run in data[:]] == ["", "B"]
-    assert BoundedPaginator(data, 5).is_cut
+    assert BoundedPaginator(data, 5).is_sorted_in_part
