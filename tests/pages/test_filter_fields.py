@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.pages.site import Site
 
@@ -34,3 +36,21 @@ def test_what_is_wrong_is_said_beside_the_field(site: Site) -> None:
         assert f'aria-invalid="true" aria-describedby="id_{name}_error"' in text
         assert f'<div id="id_{name}_error" class="invalid-feedback"><p><strong>' in text
     assert 'value="yesterday" class="form-control is-invalid"' in text
+
+
+def test_fields_that_nobody_set_are_made_once_and_each_persons_own(site: Site) -> None:
+    client, other = site.client("submitter"), site.client("outsider")
+    with CaptureQueriesContext(connection) as first:
+        text = client.get("/runs/").content.decode()
+    with CaptureQueriesContext(connection) as again:
+        assert fields_in(client.get("/runs/?q=state:failed").content.decode()) == fields_in(text)
+    assert len(again) < len(first)
+    assert 'value="genomics"' in fields_in(text)
+    assert 'value="genomics"' not in fields_in(other.get("/runs/").content.decode())
+    mine = fields_in(client.get("/runs/?submitter=me").content.decode())
+    assert 'name="submitter" value="me"' in mine
+    assert 'name="submitter" value=""' in fields_in(client.get("/runs/").content.decode())
+
+
+def fields_in(text: str) -> str:
+    return text.split('id="state-chips"')[1].split("</form>")[0]
