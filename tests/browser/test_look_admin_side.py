@@ -9,8 +9,9 @@ import pytest
 from django.urls import resolve
 from django.utils import timezone
 
-from pipeline_management.choices import RunState
+from pipeline_management.choices import Attention, RunState
 from pipeline_management.models import Budget, Maintenance, SystemCheck, Webhook
+from pipeline_management.services.control import settling
 from tests.api.expectations import ACCOUNTS, PAGES
 from tests.browser import test_look
 from tests.browser.test_look import looked_over
@@ -48,12 +49,16 @@ def admin_pages(site: Site) -> dict[str, str]:
     Budget.objects.create(lab=site.lab, core_hours=1)
     hook = Webhook.objects.create(lab=site.lab, url=f"https://example.org/{LONG}")
     run = site.run(state=RunState.FAILED, name="again")
+    stuck = site.run(state=RunState.RUNNING, name=LONG, job_id="17", attention=Attention.STALE)
+    settled = site.run(state=RunState.RUNNING, name="settled", attention=Attention.STALE)
+    settling.settle(run=settled, user=administrator, outcome="failed", reason=LONG)
     return {
         "maintenance": "/maintenance/", "change": f"/maintenance/{ahead.pk}/",
         "test": f"/systems/cluster/test/{check.pk}/", "systems": "/systems/", "system": "/systems/cluster/",
         "budget": f"/usage/budgets/{site.lab.slug}/", "usage": "/usage/?group=pipeline",
         "settings": "/pipelines/hello/versions/1.0/settings/", "webhooks": f"/labs/{site.lab.slug}/webhooks/",
         "webhook": f"/labs/{site.lab.slug}/webhooks/{hook.pk}/", "again": f"/runs/{run.pk}/resubmit/",
+        "settle": f"/runs/{stuck.pk}/settle/", "settled": f"/runs/{settled.pk}/",
         "missing": "/runs/nowhere/", "login": "/accounts/login/",
     }  # fmt: skip
 

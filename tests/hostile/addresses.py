@@ -55,7 +55,7 @@ QUERIES: dict[str, tuple[str, ...]] = {
 REFUSED: dict[str, tuple[int, ...]] = {
     # the directory is not there, and the version is a plain script
     "run-file": (200, 404, 503), "run-resume": (409,), "run-files": (200, 404, 503), "run-cancel": (200, 409),
-    "run-resubmit": (200, 400),
+    "run-settle": (200, 409), "run-resubmit": (200, 400),
     "api-run-log": (200, 404), "api-run-log-lines": (200, 400, 404), "api-run-log-search": (200, 400, 404),
     "api-run-log-download": (200, 404, 503), "api-transfer-parts": (409,), "api-nothing": (404,),
     "pipeline-upload-confirm": (200, 400),
