@@ -131,8 +131,9 @@ def _settle(
 ) -> None:
     """One transaction: lock, judge again, end."""
     now = timezone.now()
-    locked = Run.objects.select_for_update(of=("self",)).select_related("system")
-    current = locked.defer("configuration_json", "script").get(pk=run.pk)
+    # without its system beside it: MariaDB would lock that too
+    locked = Run.objects.select_for_update().defer("configuration_json", "script")
+    current = locked.get(pk=run.pk)
     refused = _state_of_things(current, now)
     if refused:
         raise Conflict(refused)
