@@ -231,11 +231,12 @@ def reads_the_run(page: Page, path: str) -> None:
 
 
 def reads_its_usage(page: Page) -> int:
-    """The core seconds of the run: what accounting says is collected some seconds after the end."""
+    """The core seconds of the run: what accounting says is collected some seconds after the end, and asked for again
+    while it does not know the job's end yet."""
     page.locator("#runtab-usage").click()
     told = page.locator("dt", has_text="Core time").locator("+ dd")
-    for _ in range(30):
-        if told.count():
+    for _ in range(60):
+        if told.count() and told.inner_text().strip() != "–":
             break
         page.wait_for_timeout(1000)
         page.reload()
