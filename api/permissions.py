@@ -10,9 +10,8 @@ from rest_framework.request import Request
 from accounts.models import ApiToken
 
 if TYPE_CHECKING:
-    from rest_framework.views import (
-        APIView,
-    )  # which asks for this module's class while it is loaded
+    # loaded, it asks for this module's class
+    from rest_framework.views import APIView
 
 
 class TokenMayDoIt(BasePermission):

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.policy import Viewer
 from pipeline_management.choices import (
@@ -71,7 +72,7 @@ def settle(
     ``Conflict`` where the run is over, or its truth can be learnt, also when that became so just now.
     """
     if not is_administrator(user):
-        raise NotAllowed(_ADMINISTRATORS)
+        raise NotAllowed(why_not(run, user))
     text = _checked(outcome, reason)
     wish = cancel_job and can_cancel(run)
     atomically(partial(_settle, run, user, RunState(outcome), text, wish, address))
@@ -79,12 +80,11 @@ def settle(
     return run
 
 
-_ADMINISTRATORS = "Only administrators can settle a run."
-
-
 def why_not(run: Run, user: Viewer) -> str:
     """Why the person cannot settle the run now, "" where it can be done. Reads ``run.system``."""
-    return _state_of_things(run, timezone.now()) if is_administrator(user) else _ADMINISTRATORS
+    if not is_administrator(user):
+        return _("Only administrators can settle a run.")
+    return _state_of_things(run, timezone.now())
 
 
 def can_cancel(run: Run) -> bool:
@@ -100,26 +100,29 @@ def command_to_cancel(run: Run) -> str:
 
 def _state_of_things(run: Run, now: datetime) -> str:
     if run.state in TERMINAL_STATES:
-        return f"The run is over ({run.get_state_display().lower()})."
+        state = run.get_state_display().lower()
+        return _("The run is over (%(state)s).") % {"state": state}
     if run.state not in OPEN_STATES:
-        return "The run has not been submitted."
+        return _("The run has not been submitted.")
     system = run.system
     silent = system.health in (HealthState.DOWN, HealthState.BLOCKED)
     long_ago = system.health_since is not None and now - system.health_since >= SILENCE
     if run.attention in UNCERTAIN or not system.enabled or (silent and long_ago):
         return ""
-    return "Its system answers and knows the run: cancel it instead."
+    return _("Its system answers and knows the run: cancel it instead.")
 
 
 def _checked(outcome: str, reason: str) -> str:
     """The reason as one clean line; raises ``InvalidRequest`` with all that is wrong."""
     problems = []
     if outcome not in OUTCOMES:
-        message = f"outcome: expected one of {', '.join(OUTCOMES)}."
+        named = {"outcomes": ", ".join(OUTCOMES)}
+        message = _("outcome: expected one of %(outcomes)s.") % named
         problems.append(Problem("outcome", message, "/outcome"))
     text = causes.clean(reason)
     if not SHORTEST <= len(text) <= LONGEST or len(reason) > LONGEST:
-        message = f"reason: expected {SHORTEST} to {LONGEST} characters."
+        numbers = {"shortest": SHORTEST, "longest": LONGEST}
+        message = _("reason: expected %(shortest)d to %(longest)d characters.") % numbers
         problems.append(Problem("reason", message, "/reason"))
     if problems:
         raise InvalidRequest(problems)
