@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from oauth2_provider import admin as toolkit
 
-from accounts.models import ApiToken, Credential, Lab, Membership, OAuthClient
+from accounts.models import ApiToken, Credential, Lab, Membership, OAuthClient, OuterIdentity
 from hpc.errors import AuthenticationFailed
 from hpc.transports.credentials import KeyCredential
 
@@ -140,4 +140,20 @@ class OAuthClientAdmin(admin.ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: OAuthClient | None = None) -> bool:
+        return False
+
+
+@admin.register(OuterIdentity)
+class OuterIdentityAdmin(admin.ModelAdmin):
+    """Who logs in by the issuer as whom: seen, and disconnected by deleting. People connect their own."""
+
+    list_display = ("user", "name", "subject", "issuer", "created_at", "last_login_at")
+    search_fields = ("user__username", "name", "subject")
+    list_select_related = ("user",)
+    fields = ("user", "name", "subject", "issuer", "created_at", "last_login_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: OuterIdentity | None = None) -> bool:
         return False

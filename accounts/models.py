@@ -136,6 +136,33 @@ class OAuthClient(AbstractApplication):
         return self.client_id
 
 
+class OuterIdentity(models.Model):
+    """Somebody at an OpenID Connect issuer, who logs in here as ``user``.
+
+    ``issuer`` and ``subject`` are the claims ``iss`` and ``sub``, which alone name a person for good (OpenID
+    Connect Core 1.0, 5.7); ``key`` is their hash, because MariaDB compares text without case. ``name`` is what
+    the issuer called the person at the last log-in.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="outer_identities"
+    )
+    issuer = models.CharField(max_length=500)
+    subject = models.CharField(max_length=255)
+    key = models.CharField(max_length=64, unique=True, editable=False)
+    name = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_login_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["user", "created_at"]
+        verbose_name = _("outer identity")
+        verbose_name_plural = _("outer identities")
+
+    def __str__(self) -> str:
+        return f"{self.name or self.subject} ({self.issuer})"
+
+
 class CredentialKind(models.TextChoices):
     """How Centro proves to a system who it is."""
 

@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from accounts import views
+from accounts.sso import views as sso
 
 app_name = "accounts"
 urlpatterns = [
@@ -14,4 +15,8 @@ urlpatterns = [
     path("tokens/<int:token_id>/revoke/", views.revoke_token, name="token-revoke"),
     path("clients/", views.clients, name="clients"),
     path("clients/<int:client_pk>/delete/", views.delete_client, name="client-delete"),
+    path("sso/", sso.start, name="sso"),
+    path("sso/callback/", sso.callback, name="sso-callback"),
+    path("sso/connect/", sso.connect, name="sso-connect"),
+    path("sso/<int:identity_pk>/disconnect/", sso.disconnect, name="sso-disconnect"),
 ]

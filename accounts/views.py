@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -17,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
+from accounts.asking import address_of, person_of
 from accounts.forms import ChangePasswordForm, ClientForm, LoginForm, TokenForm
 from accounts.models import ApiToken, OAuthClient
 from accounts.oauth import clients as oauth
@@ -25,15 +27,14 @@ from accounts.signals import acted
 _LARGEST = 2**63 - 1  # of a primary key; a larger number is an error in the database's driver
 
 
-def _address(request: HttpRequest) -> str | None:
-    return request.META.get("REMOTE_ADDR") or None
-
-
 class LoginView(auth.LoginView):
     """The log-in page. Too many wrong passwords: 429 with Retry-After."""
 
     template_name = "accounts/login.html"
     authentication_form = LoginForm
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"sso": settings.CENTRO_OIDC}
 
     def form_invalid(self, form: Any) -> HttpResponse:
         response = super().form_invalid(form)
@@ -44,11 +45,19 @@ class LoginView(auth.LoginView):
 
 
 class ChangePasswordView(auth.PasswordChangeView):
-    """Change the own password. Other sessions end; tokens go on."""
+    """Change the own password: other sessions end, tokens go on. And who logs in by the issuer as this person."""
 
     template_name = "accounts/password.html"
     form_class = ChangePasswordForm
     success_url = reverse_lazy("accounts:password")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        user = person_of(self.request)
+        return super().get_context_data(**kwargs) | {
+            "sso": settings.CENTRO_OIDC,
+            "identities": list(user.outer_identities.all()),
+            "has_password": user.has_usable_password(),
+        }
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
@@ -58,7 +67,7 @@ class ChangePasswordView(auth.PasswordChangeView):
             user=user,
             action="password.change",
             target=user.get_username(),
-            address=_address(self.request),
+            address=address_of(self.request),
         )
         messages.success(self.request, _("Your password is changed."))
         return response
@@ -78,28 +87,21 @@ def tokens(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "text": text,
-        "tokens": ApiToken.objects.filter(user=_person(request)),
+        "tokens": ApiToken.objects.filter(user=person_of(request)),
         "host": request.get_host().partition(":")[0],
         "base": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "accounts/tokens.html", context, status=400 if form.errors else 200)
 
 
-def _person(request: HttpRequest) -> User:
-    """The logged-in user of a view behind ``login_required``."""
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
-
-
 def _create(request: HttpRequest, form: TokenForm) -> str | None:
     try:
         _token, text = services.create_token(
-            _person(request),
+            person_of(request),
             form.cleaned_data["name"],
             form.expires_at,
             read_only=form.cleaned_data["read_only"],
-            address=_address(request),
+            address=address_of(request),
         )
     except ValidationError as error:
         for name, found in error.message_dict.items():
@@ -114,7 +116,7 @@ def _create(request: HttpRequest, form: TokenForm) -> str | None:
 def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
     """Revoke one of the person's own tokens."""
     name = services.revoke_token(
-        user=_person(request), token_id=min(token_id, _LARGEST), address=_address(request)
+        user=person_of(request), token_id=min(token_id, _LARGEST), address=address_of(request)
     )
     if name is None:
         raise Http404
@@ -131,7 +133,7 @@ def clients(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made, secret = oauth.create_client(
-                _person(request), form.cleaned_data["name"], address=_address(request)
+                person_of(request), form.cleaned_data["name"], address=address_of(request)
             )
             form = ClientForm()
         except ValidationError as error:
@@ -140,7 +142,7 @@ def clients(request: HttpRequest) -> HttpResponse:
         "form": form,
         "made": made,
         "secret": secret,
-        "clients": OAuthClient.objects.filter(user=_person(request)).order_by("-created"),
+        "clients": OAuthClient.objects.filter(user=person_of(request)).order_by("-created"),
         "base": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "accounts/clients.html", context, status=400 if form.errors else 200)
@@ -151,7 +153,7 @@ def clients(request: HttpRequest) -> HttpResponse:
 def delete_client(request: HttpRequest, client_pk: int) -> HttpResponse:
     """Delete one of the person's own OAuth clients."""
     client = oauth.delete_client(
-        user=_person(request), pk=min(client_pk, _LARGEST), address=_address(request)
+        user=person_of(request), pk=min(client_pk, _LARGEST), address=address_of(request)
     )
     if client is None:
         raise Http404

@@ -16,12 +16,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from accounts.models import OAuthClient
-from accounts.oauth import outer
-from accounts.oauth.errors import ExpiredToken, TokenError, UnreadableToken
+from accounts.oauth.claims import decode, header_of, outer_claims
+from accounts.oauth.errors import ExpiredToken, TokenError
 from accounts.oauth.keys import ALGORITHM, SigningKey, signing_key
 from accounts.remembered import Remembered
 
-MAX_LENGTH = 8192
 _REQUIRED = ["iss", "aud", "exp", "iat", "azp", "scope", "client_key"]
 _clients: Remembered[OAuthClient] = Remembered()
 
@@ -70,16 +69,10 @@ def verify(text: str) -> tuple[User, TokenInfo]:
     Tokens with the id of Centro's own key are checked with that, all others with the outer issuer's.
     Raises ``TokenError`` and ``IssuerUnreachable``.
     """
-    if len(text) > MAX_LENGTH:
-        raise UnreadableToken("The token is too long.")
-    try:
-        header = jwt.get_unverified_header(text)
-    # ValueError: not ASCII; RecursionError: brackets within brackets
-    except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
-        raise UnreadableToken("The token cannot be read.") from error
+    header = header_of(text)
     if header.get("kid") == signing_key().id:
         return _own(text)
-    if settings.CENTRO_OIDC.issuer is None:
+    if not settings.CENTRO_OIDC.accepts_tokens:
         raise TokenError("The token is not signed by a key of this portal.")
     return _outer(text, header)
 
@@ -111,7 +104,7 @@ def _client(client_id: str) -> OAuthClient | None:
 def _own_claims(text: str, key: SigningKey, audience: str, issuer: str) -> dict[str, Any]:
     """The claims of a token of Centro's own, to be read only. Those that were found right are kept: a
     program sends the same token many times, and checking its signature is the dearest part."""
-    return _decode(
+    return decode(
         text,
         key=key.public,
         algorithms=[ALGORITHM],
@@ -124,18 +117,7 @@ def _own_claims(text: str, key: SigningKey, audience: str, issuer: str) -> dict[
 
 def _outer(text: str, header: dict[str, Any]) -> tuple[User, TokenInfo]:
     wanted = settings.CENTRO_OIDC
-    algorithm = header.get("alg")
-    if algorithm not in wanted.algorithms:
-        raise TokenError("The token is signed by an algorithm that is not accepted.")
-    claims = _decode(
-        text,
-        key=outer.key(header.get("kid"), algorithm),
-        algorithms=[algorithm],
-        audience=wanted.audience,
-        issuer=wanted.issuer,
-        leeway=10,  # seconds by which the issuer's clock may differ
-        options={"require": ["iss", "aud", "exp"]},
-    )
+    claims = outer_claims(text, header, audience=wanted.audience, required=["iss", "aud", "exp"])
     name = claims.get(wanted.username_claim)
     if not isinstance(name, str) or not name:
         raise TokenError(f"The token has no claim “{wanted.username_claim}” with a user name.")
@@ -151,31 +133,6 @@ def _outer(text: str, header: dict[str, Any]) -> tuple[User, TokenInfo]:
         scopes=_scopes(claims),
         expires_at=_moment(claims["exp"]),
     )
-
-
-_REASONS: tuple[tuple[type[jwt.InvalidTokenError], type[TokenError], str], ...] = (
-    (jwt.ExpiredSignatureError, ExpiredToken, "The token has expired."),
-    (jwt.ImmatureSignatureError, TokenError, "The token is not valid yet."),
-    (jwt.InvalidSignatureError, TokenError, "The signature of the token is wrong."),
-    (jwt.InvalidAudienceError, TokenError, "The token is not meant for this portal (audience)."),
-    (jwt.InvalidIssuerError, TokenError, "The token comes from another issuer."),
-    (jwt.MissingRequiredClaimError, TokenError, "The token lacks a claim that is needed."),
-    (jwt.InvalidAlgorithmError, TokenError, "The token is signed by an algorithm that is not accepted."),
-    (jwt.DecodeError, UnreadableToken, "The token cannot be read."),
-)  # fmt: skip
-
-
-def _decode(text: str, **options: Any) -> dict[str, Any]:
-    try:
-        claims: dict[str, Any] = jwt.decode(text, **options)
-    except jwt.InvalidTokenError as error:
-        for kind, becomes, sentence in _REASONS:
-            if isinstance(error, kind):
-                raise becomes(sentence) from error
-        raise TokenError("The token is not acceptable.") from error
-    except RecursionError as error:
-        raise UnreadableToken("The token cannot be read.") from error
-    return claims
 
 
 def _client_key(client: OAuthClient) -> str:

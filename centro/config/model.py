@@ -75,7 +75,7 @@ class Declarations(Section):
         "INFO", description="least severe log line"
     )
     email: Email = Field(Email(), description="outgoing mail")
-    oidc: Oidc = Field(Oidc(), description="outer issuer of access tokens, such as Keycloak")
+    oidc: Oidc = Field(Oidc(), description="an OpenID Connect issuer, such as Keycloak")
     staging: Staging = Field(
         Staging(), description="where large files stay on their way between people and systems"
     )

@@ -94,31 +94,77 @@ class Email(Section):
 
 
 class Oidc(Section):
-    """An OpenID Connect issuer, such as Keycloak, whose access tokens `/firecrest/v1/` accepts too."""
+    """An OpenID Connect issuer, such as Keycloak: people log in there, and `/firecrest/v1/` accepts its tokens."""
 
     issuer: str | None = Field(
         None,
         description="the `iss` of its tokens, e.g. `https://login.example.org/realms/hpc`; "
-        "without it only Centro's own tokens are accepted",
-    )
-    audience: str | None = Field(
-        None, min_length=1, description="what the `aud` of its tokens must contain"
-    )
-    algorithms: Annotated[list[Algorithm], Field(min_length=1)] = Field(
-        ["RS256"], description="signature algorithms that are accepted; never `none` or HS256"
+        "without it people log in with a password, and only Centro's own tokens are accepted",
     )
     jwks_url: str | None = Field(
         None,
         description="where its public keys are, e.g. "
         "`https://login.example.org/realms/hpc/protocol/openid-connect/certs`",
     )
+    algorithms: Annotated[list[Algorithm], Field(min_length=1)] = Field(
+        ["RS256"], description="signature algorithms that are accepted; never `none` or HS256"
+    )
     username_claim: str = Field(
         "preferred_username",
         min_length=1,
         description="the claim that holds the person's Centro user name",
     )
+    audience: str | None = Field(
+        None,
+        min_length=1,
+        description="for access tokens at `/firecrest/v1/`: what their `aud` must contain; "
+        "without it only Centro's own are accepted",
+    )
+    client_id: str | None = Field(
+        None,
+        min_length=1,
+        description="for logging in: Centro's own name at the issuer; without it people log in with a password only",
+    )
+    client_secret: str | None = Field(
+        None,
+        min_length=1,
+        description="for logging in: the secret of that client",
+        json_schema_extra={"secret": True},
+    )
+    authorization_url: str | None = Field(
+        None,
+        description="for logging in: where people are sent, e.g. "
+        "`https://login.example.org/realms/hpc/protocol/openid-connect/auth`",
+    )
+    token_url: str | None = Field(
+        None,
+        description="for logging in: where Centro asks who came back, e.g. "
+        "`https://login.example.org/realms/hpc/protocol/openid-connect/token`",
+    )
+    label: str = Field(
+        "single sign-on",
+        min_length=1,
+        max_length=40,
+        description="for logging in: what people call it; the button says “Log in with …”",
+    )
+    first_login: Literal["by-name", "create", "refuse"] = Field(
+        "by-name",
+        description="whose account somebody gets who logs in for the first time: `by-name`, the one that "
+        "`username_claim` names, but never an administrator's; `create`, that one or else a new one without a lab; "
+        "`refuse`, none until its owner has connected it",
+    )
 
-    @field_validator("issuer", "jwks_url")
+    @property
+    def accepts_tokens(self) -> bool:
+        """Whether its access tokens open `/firecrest/v1/`."""
+        return self.audience is not None
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether people may log in there."""
+        return self.client_id is not None
+
+    @field_validator("issuer", "jwks_url", "authorization_url", "token_url")
     @classmethod
     def _safe_url(cls, value: str | None) -> str | None:
         if value is None:
@@ -134,13 +180,21 @@ class Oidc(Section):
 
     @model_validator(mode="after")
     def _all_or_nothing(self) -> Self:
-        needed = ("issuer", "audience", "jwks_url")
-        missing = [name for name in needed if getattr(self, name) is None]
-        if missing and len(missing) < len(needed):
+        login = ("client_id", "client_secret", "authorization_url", "token_url")
+        self._belong_together(login)
+        used = self.accepts_tokens or self.logs_in
+        self._belong_together(("issuer", "jwks_url"), needed=used)
+        if self.issuer is not None and not used:
             raise ValueError(
-                f"issuer, audience and jwks_url belong together; missing: {missing[0]}"
+                "issuer needs an audience, for access tokens, or a client_id, for logging in"
             )
         return self
+
+    def _belong_together(self, names: tuple[str, ...], *, needed: bool = False) -> None:
+        missing = [name for name in names if getattr(self, name) is None]
+        if missing and (needed or len(missing) < len(names)):
+            together = f"{', '.join(names[:-1])} and {names[-1]}"
+            raise ValueError(f"{together} belong together; missing: {missing[0]}")
 
 
 class Staging(Section):

@@ -1,7 +1,11 @@
 """Log-in and password hashing. Attempts are throttled by accounts/throttle.py."""
 
+from centro.settings.configuration import config
+
 # Throttles before it hashes, and remembers what was found right; see accounts/verified.py.
 AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend"]
+if config.oidc.logs_in:  # who came by the issuer is out once it is configured no longer
+    AUTHENTICATION_BACKENDS += ["accounts.sso.backend.IssuerBackend"]
 PASSWORD_HASHERS = [
     "centro.hashers.Argon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -1,4 +1,4 @@
-"""Centro as an OAuth2 server (client credentials only), and the outer issuer whose tokens it accepts."""
+"""Centro as an OAuth2 server (client credentials only), and the outer issuer: its tokens and its people."""
 
 from centro.settings.configuration import config
 

@@ -7,6 +7,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -18,12 +19,14 @@ AUDIENCE = "centro"
 
 class Issuer:
     """Counts in ``asked`` how often its keys were fetched. ``status``, ``answer`` and ``delay`` (seconds)
-    change what it says."""
+    change what it says. A POST gets ``exchange``, a status and a body; ``posted`` is what it brought."""
 
     def __init__(self) -> None:
         self.asked = 0
         self.status = 200
         self.answer: bytes | None = None
+        self.exchange: tuple[int, bytes] = (400, b"{}")
+        self.posted: list[dict[str, str]] = []
         self.delay = 0.0
         self.keys: dict[str, tuple[Any, dict[str, Any]]] = {}
         self.rotate("first")
@@ -41,13 +44,26 @@ class Issuer:
                 self.end_headers()
                 self.wfile.write(body)
 
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                issuer.posted.append(dict(parse_qsl(body)))
+                status, answer = issuer.exchange
+                self.send_response(status)
+                if 300 <= status < 400:
+                    self.send_header("Location", answer.decode())
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
             def log_message(self, *arguments: Any) -> None:
                 """Nothing: the tests look at ``asked``."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/certs"
+        self.base = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{self.base}/certs"
 
     def close(self) -> None:
         """Stop answering."""

@@ -122,6 +122,11 @@ ACCOUNTS = {
     "accounts:token-revoke": Row(post="302 404 404 302 404 404"),
     "accounts:clients": Row(ANY_USER_PAGE, post=ANY_USER_PAGE),
     "accounts:client-delete": Row(post="302 404 404 302 404 404"),
+    # no issuer is configured here; with one: tests/accounts/test_sso.py
+    "accounts:sso": Row("404 404 404 404 404 404"),
+    "accounts:sso-callback": Row("404 404 404 404 404 404"),
+    "accounts:sso-connect": Row("302 404 404 404 404 404", post="302 404 404 404 404 404"),
+    "accounts:sso-disconnect": Row(post="302 404 404 302 404 404"),
 }
 
 # Nobody is logged in here: a client shows its secret.
@@ -216,7 +221,8 @@ ADMIN_PAGES = {
     "admin:((?P<url>.*)$)",  # anything else
 }  # fmt: skip
 ADMIN_MODELS = {
-    "accounts_apitoken", "accounts_credential", "accounts_lab", "accounts_oauthclient", "auth_group", "auth_user",
+    "accounts_apitoken", "accounts_credential", "accounts_lab", "accounts_oauthclient", "accounts_outeridentity",
+    "auth_group", "auth_user",
     "pipeline_management_auditevent", "pipeline_management_delivery", "pipeline_management_mailpreference",
     "pipeline_management_webhook",
     "pipeline_management_heartbeat", "pipeline_management_pipeline",

@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import LabVisibility
 from accounts.oauth.clients import create_client
 from accounts.services import create_token
+from accounts.sso.identities import Identity, connect
 from pipeline_management.models import Delivery, Transfer
 from pipeline_management.services.notifications.webhooks import create as create_webhook
 from pipeline_management.services.notifications.webhooks import send_test
@@ -58,6 +59,10 @@ def path_of(address: Address, site: Site) -> str:
     if "client_pk" in address.parameters:
         client = site.submitter.oauth_clients.first()  # type: ignore[attr-defined]  # a reverse relation
         values["client_pk"] = (client or create_client(site.submitter, "c")[0]).pk
+    if "identity_pk" in address.parameters:
+        identity = site.submitter.outer_identities.first()
+        somebody = Identity("https://login.example.org", "f3a-1", "s.ubmitter")
+        values["identity_pk"] = (identity or connect(site.submitter, somebody)).pk
     if "transfer" in address.name:
         values["transfer_id"] = values["pk"] = transfer_of(site).pk
     if address.name.startswith("system-maintenance-"):
@@ -217,7 +222,7 @@ def test_things_of_other_labs_do_not_exist(site: Site) -> None:
         for a in ALL
         if a.name in TABLE
         and a.name not in ADMINISTRATORS_ONLY
-        and {"run_id", "pk", "token_id", "client_pk", "slug", "transfer_id"} & set(a.parameters)
+        and {"run_id", "pk", "token_id", "client_pk", "identity_pk", "slug", "transfer_id"} & set(a.parameters)
     ]
     assert len(with_ids) >= 9
     for address in with_ids:
@@ -231,6 +236,8 @@ def test_things_of_other_labs_do_not_exist(site: Site) -> None:
             made_up = reverse(address.name, kwargs={"token_id": 987654})
         if "client_pk" in address.parameters:
             made_up = reverse(address.name, kwargs={"client_pk": 987654})
+        if "identity_pk" in address.parameters:
+            made_up = reverse(address.name, kwargs={"identity_pk": 987654})
         if "slug" in address.parameters:
             made_up = real.replace(site.lab.slug, "made-up")
         for method in METHODS:

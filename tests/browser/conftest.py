@@ -47,6 +47,7 @@ class Watch:
         self.origin = origin
         self.faults: list[str] = []
         self.expected: tuple[str, ...] = ()
+        self.elsewhere: tuple[str, ...] = ()
 
     def context(self, context: BrowserContext) -> None:
         """Watch every page of a context."""
@@ -59,7 +60,7 @@ class Watch:
         page.on("dialog", lambda dialog: self.faults.append(f"dialog: {dialog.message}"))
 
     def _request(self, request: Any) -> None:
-        if not request.url.startswith((self.origin, "blob:", "data:")):
+        if not request.url.startswith((self.origin, "blob:", "data:", *self.elsewhere)):
             self.faults.append(f"request to {request.url}")
 
     def _console(self, message: Any) -> None:

@@ -24,12 +24,12 @@ pytestmark = pytest.mark.browser
 addresses = test_look.addresses
 LONG = "a_very_long_name_without_any_blank_in_it_" * 3
 OTHER_SIDES = {"run-files", "run-file", "run-reports", "run-labels", "files-path", "pipeline-upload",
-               "pipeline-upload-confirm"}  # fmt: skip
-"""Pages that ``test_look_run_side`` and ``test_look_submit_side`` look at."""
+               "pipeline-upload-confirm", "accounts:sso-connect"}  # fmt: skip
+"""Pages that ``test_look_run_side``, ``test_look_submit_side`` and ``test_sso`` look at."""
 NO_PAGES = {
     "runs-export", "run-status", "run-head", "run-provenance", "run-waiting", "runs-suggestions", "usage-export",
     "submit-draft", "submit-workbook", "pipeline-schema", "pipeline-workbook", "file-content", "transfer-file",
-    "logout",
+    "logout", "accounts:sso", "accounts:sso-callback",
 }  # fmt: skip
 """Addresses that answer with a file, with data, or with a part of a page that is looked at."""
 THE_SAME = {"custom": "submit", "files-system": "files-path", "run-resume": "run-resubmit"}

@@ -54,7 +54,17 @@ def test_nothing_is_configured_at_first(environment: dict[str, str]) -> None:
         ({"CENTRO_OIDC_ALGORITHMS": "HS256"}, ("CENTRO_OIDC_ALGORITHMS", "RS256")),
         ({"CENTRO_OIDC_ALGORITHMS": "none"}, ("CENTRO_OIDC_ALGORITHMS", "RS256")),
         ({"CENTRO_OIDC_ALGORITHMS": ","}, ("CENTRO_OIDC_ALGORITHMS", "at least 1 item")),
-        ({"CENTRO_OIDC_AUDIENCE": ""}, ("belong together", "missing: audience")),
+        ({"CENTRO_OIDC_AUDIENCE": ""}, ("needs an audience", "or a client_id")),
+        ({"CENTRO_OIDC_CLIENT_ID": "centro"}, ("belong together", "missing: client_secret")),
+        (
+            {"CENTRO_OIDC_AUTHORIZATION_URL": f"{REALM}/auth"},
+            ("belong together", "missing: client_id"),
+        ),
+        (
+            {"CENTRO_OIDC_TOKEN_URL": "http://login.example.org/token"},
+            ("CENTRO_OIDC_TOKEN_URL", "must be https"),
+        ),
+        ({"CENTRO_OIDC_FIRST_LOGIN": "always"}, ("CENTRO_OIDC_FIRST_LOGIN", "by-name")),
         ({"CENTRO_OIDC_JWKS_URL": ""}, ("belong together", "missing: jwks_url")),
         ({"CENTRO_OIDC_ISSUER": ""}, ("belong together", "missing: issuer")),
         (
@@ -77,6 +87,33 @@ def test_faults_name_the_variable(
         load(environment | WHOLE | changes)
     for word in words:
         assert word in str(caught.value)
+
+
+LOGIN = {
+    "CENTRO_OIDC_ISSUER": REALM,
+    "CENTRO_OIDC_JWKS_URL": f"{REALM}/protocol/openid-connect/certs",
+    "CENTRO_OIDC_CLIENT_ID": "centro",
+    "CENTRO_OIDC_CLIENT_SECRET": "hush",
+    "CENTRO_OIDC_AUTHORIZATION_URL": f"{REALM}/protocol/openid-connect/auth",
+    "CENTRO_OIDC_TOKEN_URL": f"{REALM}/protocol/openid-connect/token",
+}
+
+
+def test_logging_in_and_access_tokens_are_apart(environment: dict[str, str]) -> None:
+    oidc = load(environment | LOGIN).oidc
+    assert oidc.logs_in and not oidc.accepts_tokens
+    assert (oidc.label, oidc.first_login) == ("single sign-on", "by-name")
+    oidc = load(environment | WHOLE).oidc
+    assert oidc.accepts_tokens and not oidc.logs_in
+    oidc = load(environment | WHOLE | LOGIN).oidc
+    assert oidc.accepts_tokens and oidc.logs_in
+
+
+@pytest.mark.parametrize("name", ["CENTRO_OIDC_ISSUER", "CENTRO_OIDC_JWKS_URL"])
+def test_logging_in_needs_the_issuer_and_its_keys(environment: dict[str, str], name: str) -> None:
+    missing = name.removeprefix("CENTRO_OIDC_").lower()
+    with pytest.raises(ConfigError, match=f"belong together; missing: {missing}"):
+        load(environment | {key: value for key, value in LOGIN.items() if key != name})
 
 
 def test_loopback_may_do_without_tls(environment: dict[str, str]) -> None:

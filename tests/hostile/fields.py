@@ -22,7 +22,7 @@ OURS: dict[str, str] = {
             "Run.token_sha256", "Attempt.script_sha256", "SharedAnswer.digest", "ApiTask.id", "Transfer.key",
             "Transfer.declared_sha256", "Transfer.sha256", "PipelineVersion.content_sha256",
             "PipelineVersion.sort_key", "Delivery.key", "Draft.origin", "RunTask.key", "UsageDay.key",
-            "UsageMonth.key", "Credential.fingerprint",
+            "UsageMonth.key", "Credential.fingerprint", "OuterIdentity.key",
         ),
         _DIGEST,
     ),

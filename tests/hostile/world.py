@@ -17,7 +17,7 @@ from django.contrib.auth.models import Group, User
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import Credential, Lab, Membership, Role
+from accounts.models import Credential, Lab, Membership, OuterIdentity, Role
 from accounts.oauth.clients import create_client
 from accounts.services import create_token
 from pipeline_management.choices import Attention, HealthState, Reason, RunState, TaskState
@@ -300,7 +300,8 @@ def _own(world: World) -> None:
     user, values = world.administrator, list(VALUES.values())
     make_lab("genomics", administrator=Role.MANAGER)
     fill_all([SavedView(owner=user) for _ in values], values)
-    for value in values:
+    for number, value in enumerate(values):
+        fill(OuterIdentity(user=user, key=f"{number:064}"), [value])
         fill(create_token(user, "x")[0], [value])
         fill(create_client(user, "x")[0], [value])
         fill(Heartbeat(name=value[:64], at=timezone.now(), data={value: value}), [value])
