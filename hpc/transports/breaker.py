@@ -59,10 +59,11 @@ class Breaker:
             self._probing = True
 
     def _still_open(self, retry_in: float) -> Exception:
-        text = f"next try in {retry_in:.0f} s. {self._last}"
+        again = f"next try in {retry_in:.0f} s"
         if self._repeat and isinstance(self._last, AuthenticationFailed | HostKeyMismatch):
-            return type(self._last)(text)
-        return CircuitOpen(f"{self._name} failed {self._failures} times in a row, {text}", retry_in)
+            return type(self._last)(f"{self._last} ({again})")
+        times = f"{self._name} failed {self._failures} times in a row"
+        return CircuitOpen(f"{times} ({again}): {self._last}", retry_in)
 
     def succeeded(self) -> None:
         with self._lock:

@@ -124,7 +124,7 @@ class MaintenanceForm(forms.ModelForm):
                 attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"
             ),
         }
-        labels = {"text": _("What people are told")}
+        labels = {"system": _("System"), "text": _("What people are told")}
         help_texts = {
             "starts_at": _("UTC"),
             "ends_at": _("UTC. Empty: until you end it."),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.utils.translation import gettext as _
+
 from hpc.errors import BadPattern, FileMissing, HpcError, RemoteFileError, SettingsUnusable
 from pipeline_management.errors import InvalidRequest, Missing, Problem, Unavailable
 from pipeline_management.services import trouble
@@ -18,14 +20,18 @@ def translated() -> Iterator[None]:
     try:
         yield
     except BadPattern as error:
-        raise InvalidRequest(
-            [Problem("bad_pattern", f"The pattern cannot be used: {error}.")]
-        ) from error
+        message = _("The pattern cannot be used: %(reason)s.") % {"reason": error}
+        raise InvalidRequest([Problem("bad_pattern", message)]) from error
     except FileMissing as error:
-        raise Missing("There is no such file on the system.") from error
+        raise Missing(_("There is no such file on the system.")) from error
     except RemoteFileError as error:
-        raise Missing(f"The file cannot be read: {error.reason}.") from error
+        raise Missing(
+            _("The file cannot be read: %(reason)s.") % {"reason": error.reason}
+        ) from error
     except SettingsUnusable as error:
         raise unusable("The system") from error
     except HpcError as error:
-        raise Unavailable(f"The system does not answer ({trouble.describe(error)}).") from error
+        why = trouble.describe(error)
+        raise Unavailable(
+            _("The system does not answer (%(reason)s).") % {"reason": why}
+        ) from error

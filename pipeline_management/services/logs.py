@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from hpc.errors import FileMissing, HpcError
 from pipeline_management.choices import RunKind, RunState
@@ -179,16 +180,18 @@ def _fetch(run: Run, stream: str, start: int, limit: int) -> LogSlice:
     over = RunState(run.state).is_terminal
     now = timezone.now()
     if not run.job_id or RunState(run.state) in _BEFORE_A_JOB:
-        note = "The run never had a job." if over else "The job has not been submitted yet."
+        note = _("The run never had a job.") if over else _("The job has not been submitted yet.")
         return LogSlice(b"", 0, 0, 0, over, "none", now, note)
     try:
         path = path_of(run, stream)
         piece = log_sharing.read(run.account, path, start, limit, over=over)
     except FileMissing:
-        note = "There is no such file on the system." if over else "Nothing has been written yet."
+        gone, empty = _("There is no such file on the system."), _("Nothing has been written yet.")
+        note = gone if over else empty
         return _stored(run, stream, start, limit, note)
     except (HpcError, ValueError) as error:
-        note = f"The system does not answer ({trouble.describe(error)}); this is what was kept."
+        note = _("The system does not answer (%(reason)s); this is what was kept.")
+        note %= {"reason": trouble.describe(error)}
         return _stored(run, stream, start, limit, note)
     end = piece.offset + len(piece.data)
     return LogSlice(

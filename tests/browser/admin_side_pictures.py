@@ -28,18 +28,28 @@ def prepare(demo: Demo) -> None:
     """Checks, announcements, a second budget that is used up, and somebody without anything."""
     from django.test import Client
 
+    from pipeline_management.choices import RunState
     from pipeline_management.models import Budget, Maintenance, SystemCheck
-    from tests.factories import make_lab, make_user
+    from pipeline_management.services.control import settling
+    from tests.factories import make_lab, make_run, make_user
 
     now = timezone.now()
     make_lab("proteomics", dora="submitter")
     Budget.objects.create(lab=demo.imaging, core_hours=60)
     good = [{"name": name, "outcome": "ok", "found": found, "advice": ""} for name, found in GOOD]
-    bad = [*good[:3], {"name": "Login", "outcome": "failed", "found": "the key was refused for svc-centro",
+    bad = [{**step, "found": step["found"].replace("gemini", "atlas")} for step in good[:3]]
+    bad += [{"name": "Login", "outcome": "failed", "found": "the key was refused for svc-centro",
                        "advice": "Put the public part of “centro” into svc-centro's authorized_keys"}]  # fmt: skip
     for name, account, steps in (("good", demo.gemini, good), ("bad", demo.atlas, bad)):
         _made[name] = SystemCheck.objects.create(account=account, asked_by=demo.administrator, begun_at=now,
                                                  ended_at=now, steps=steps)  # fmt: skip
+    lost = {"lab": demo.genomics, "submitter": demo.bob, "version": demo.phoenix, "account": demo.gemini,
+            "attention": "STALE", "attention_since": now - timedelta(days=2), "started_at": now - timedelta(days=3),
+            "attention_text": "Neither queue nor accounting knows the job; its directory says nothing"}  # fmt: skip
+    _made["lost"] = make_run(state=RunState.RUNNING, name="COLO829 tumour/normal", job_id="47311", **lost)
+    _made["settled"] = make_run(state=RunState.RUNNING, name="MMRF_1021", job_id="47298", **lost)
+    reason = "The node c014 was taken away with the job; nothing of its output can be used."
+    settling.settle(run=_made["settled"], user=demo.administrator, outcome="failed", reason=reason)
     _made["maintenance"] = (Maintenance, demo, now)
     for person in (demo.administrator, make_user("newcomer")):
         client = Client()
@@ -55,7 +65,7 @@ def addresses(demo: Demo) -> dict[str, str]:
         "usage-table": "/usage/?group=pipeline", "usage-people": "/usage/?group=person",
         "budget": "/usage/budgets/genomics/", "budget-over": "/", "usage-over": "/",
         "dashboard-empty": "/", "usage-empty": "/", "systems-empty": "/", "transfers-empty": "/",
-        "forbidden": "/", "error": "/", "admin": "/",
+        "forbidden": "/", "error": "/", "admin": "/", "settle": "/", "settled": "/",
     }  # fmt: skip
 
 
@@ -119,6 +129,7 @@ ACTS: dict[str, Act] = {
     "budget-over": _as("admin", "/usage/budgets/imaging/"), "usage-over": _as("admin", "/usage/"),
     **{f"{name}-empty": _as("newcomer", address) for name, address in
        (("dashboard", "/"), ("usage", "/usage/"), ("systems", "/systems/"), ("transfers", "/transfers/"))},
+    "settle": _as("admin", "/runs/{lost}/settle/"), "settled": _as("admin", "/runs/{settled}/"),
     "forbidden": _as("newcomer", "/maintenance/"), "error": _error, "admin": _as("admin", "/admin/"),
 }  # fmt: skip
 """What is done on a page before its picture is taken."""

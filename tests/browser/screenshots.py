@@ -29,7 +29,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 FILES = {"text": "notes.txt", "table": "coverage.csv", "notebook": "analysis.ipynb", "report": "report.html",
          "binary": "calls.vcf.gz"}  # fmt: skip
-SIDES = ("run_side_pictures", "submit_side_pictures", "admin_side_pictures")
+SIDES = ("run_side_pictures", "submit_side_pictures", "admin_side_pictures", "sso_side_pictures")
 """Further pictures: modules beside this one with ``prepare(demo)``, ``addresses(demo)`` and ``ACTS``."""
 WIDE = {"viewport": {"width": 2560, "height": 1300}, "color_scheme": "light"}
 BROKEN = '{\n  "pipeline": "hello",\n  "name": "world"\n  "times": 3\n}'
@@ -132,6 +132,8 @@ def take(browser: Browser, url: str, demo: Demo, folder: Path, only: set[str]) -
     """Every page, or those named, in every look; list and run very wide too; the log-in page without a session."""
     from django.test import Client
 
+    from pipeline_management.models import Draft
+
     client = Client()
     client.force_login(demo.alice)
     cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}
@@ -147,6 +149,7 @@ def take(browser: Browser, url: str, demo: Demo, folder: Path, only: set[str]) -
         for name, address in pages.items():
             if (look == "2560" and name not in {"runs", "run-running"}) or (only and name not in only):
                 continue
+            Draft.objects.all().delete()  # of the picture before
             page.goto(address)
             page.wait_for_timeout(1500 if name.startswith("file") else 500)
             if name == "workbook":
@@ -160,7 +163,8 @@ def take(browser: Browser, url: str, demo: Demo, folder: Path, only: set[str]) -
                 page.wait_for_timeout(1500)
             if name in acts:
                 acts[name](page)
-            page.screenshot(path=folder / f"{name}-{look}.png", full_page=name.startswith("run-"))
+            whole = name.startswith("run-") or name.endswith("-whole")
+            page.screenshot(path=folder / f"{name}-{look}.png", full_page=whole)
         context.close()
 
 

@@ -40,13 +40,15 @@ ROWS: list[dict[str, Any]] = [
     {"path": f"/data/NA12878_{number}.fastq.gz", "read": "R1" if number % 2 else "R2", "lanes": 2}
     for number in range(1, 7)
 ]
-RIGHT: dict[str, Any] = {"pipeline": "reads", "name": "NA12878", "files": ROWS}
+RIGHT: dict[str, Any] = {"pipeline": "reads", "lab": "genomics", "name": "NA12878", "files": ROWS}
 SCHEMA_FAULTS = {**RIGHT, "naem": "NA12878", "files": [{**ROWS[0], "raed": "R1", "lanes": 0}]}
 RULE_FAULTS = {**RIGHT, "files": [*ROWS, ROWS[0]]}
+_files: list[dict[str, Any]] = []
+"""Rows whose files are there."""
 REFUSED = {
     "name": "fresh",
     "version": "1.0",
-    "systems": ["clutser"],
+    "systems": ["gemni"],
     "labs": ["*"],
     "script": "true",
 }
@@ -62,15 +64,41 @@ def add_pipeline(system: Any) -> None:
 def prepare(demo: Demo) -> None:
     """Add the rows, and make the person of the pictures one who may add versions."""
     add_pipeline(demo.local.system)
+    _files[:] = [
+        {"path": str(demo.results / name), "read": read, "lanes": 2}
+        for name, read in (("notes.txt", "R1"), ("coverage.csv", "R2"))
+    ]
+    _past_runs(demo)
     demo.alice.is_staff = True
     demo.alice.save()
+
+
+def _past_runs(demo: Demo) -> None:
+    """Five runs that went well, the newest of the same name and with fewer lanes."""
+    from datetime import timedelta
+
+    from pipeline_management.choices import RunState
+    from pipeline_management.models import PipelineVersion
+    from tests.factories import make_run
+
+    version = PipelineVersion.objects.get(pipeline__name="reads")
+    older = {**RIGHT, "files": [{**row, "lanes": 1} for row in _files]}
+    for number, hours in enumerate((5.1, 4.2, 4.4, 3.9, 4.6)):
+        begun = demo.now - timedelta(days=9 - number)
+        make_run(
+            lab=demo.genomics, submitter=demo.alice, version=version, account=demo.local, configuration=older,
+            state=RunState.SUCCEEDED, name="NA12878", exit_code=0, submitted_at=begun,
+            started_at=begun + timedelta(minutes=21), ended_at=begun + timedelta(hours=hours),
+            finished_at=begun + timedelta(hours=hours),
+        )  # fmt: skip
 
 
 def addresses(demo: Demo) -> dict[str, str]:
     """The name of each picture and the page on it."""
     return {
         **dict.fromkeys(ACTS, "/submit/?pipeline=reads@1.0"),
-        **dict.fromkeys(("catalogue-upload", "catalogue-refused", "catalogue-confirm"), "/catalogue/upload/"),
+        **dict.fromkeys(("catalogue-upload", "catalogue-refused", "catalogue-confirm", "catalogue-added"),
+                        "/catalogue/upload/"),
         "pipeline-reads": "/pipelines/reads/",
     }  # fmt: skip
 
@@ -92,6 +120,38 @@ def _check(configuration: dict[str, Any]) -> Act:
         page.locator("#result-heading").scroll_into_view_if_needed()
 
     return act
+
+
+def _preflight(page: Page) -> None:
+    """What this machine says of files that are there."""
+    _check({**RIGHT, "files": _files})(page)
+    page.locator("#preflight-button").click()
+    page.locator("#preflight-summary").wait_for()
+
+
+def _preflight_bad(page: Page) -> None:
+    """What this machine says of files that are not there."""
+    _check(RIGHT)(page)
+    page.locator("#preflight-button").click()
+    page.locator("#preflight-bad").wait_for()
+
+
+def _all_of(act: Act) -> Act:
+    def acted(page: Page) -> None:
+        act(page)
+        for summary in page.locator("#result details:not([open]) > summary").all():
+            summary.click()
+
+    return acted
+
+
+def _added(page: Page) -> None:
+    from pipeline_management.models import Pipeline
+
+    Pipeline.objects.filter(name="fresh").delete()  # of the picture before
+    _upload(REFUSED | {"systems": ["local"]})(page)
+    page.get_by_role("button", name="Store it").click()
+    page.wait_for_load_state()
 
 
 def _form(page: Page) -> None:
@@ -140,5 +200,7 @@ ACTS: dict[str, Act] = {
     "submit-form": _form, "submit-faults": _check(SCHEMA_FAULTS), "submit-rules": _check(RULE_FAULTS),
     "workbook-faults": _workbook, "workbook-refused": _not_a_workbook,
     "catalogue-refused": _upload(REFUSED), "catalogue-confirm": _upload(REFUSED | {"systems": ["local"]}),
+    "submit-preflight": _preflight, "submit-preflight-bad": _preflight_bad,
+    "submit-preflight-whole": _all_of(_preflight), "catalogue-added": _added,
 }  # fmt: skip
 """What is done on a page before its picture is taken."""

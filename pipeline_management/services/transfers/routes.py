@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from hpc.client import SystemClient
 from hpc.errors import RemoteFileError
@@ -22,8 +23,8 @@ KEPT = timedelta(hours=12)
 """How long a finding is believed."""
 KEPT_AFTER_FAILURE = timedelta(minutes=10)
 _LINK_SECONDS = 120
-_OWN_STORE = "Centro keeps staged files itself, so they go over its SSH connection."
-_FORCED = "The setting CENTRO_STAGING_ROUTE says so."
+_OWN_STORE = gettext_lazy("Centro keeps staged files itself, so they go over its SSH connection.")
+_FORCED = gettext_lazy("The setting CENTRO_STAGING_ROUTE says so.")
 
 
 def route_for(system: System, client: SystemClient, area: StagingArea) -> Route:
@@ -63,9 +64,9 @@ def fixed_route(system: System) -> StoreRoute | None:
     forced = str(settings.CENTRO_STAGING["route"])
     now = timezone.now()
     if forced != "auto":
-        return StoreRoute(system=system, route=Route(forced), reason=_FORCED, probed_at=now)
+        return StoreRoute(system=system, route=Route(forced), reason=str(_FORCED), probed_at=now)
     if settings.CENTRO_STAGING["kind"] == "local":
-        return StoreRoute(system=system, route=Route.THROUGH, reason=_OWN_STORE, probed_at=now)
+        return StoreRoute(system=system, route=Route.THROUGH, reason=str(_OWN_STORE), probed_at=now)
     return None
 
 
