@@ -48,9 +48,7 @@ def person(identity: Identity, claims: dict[str, Any], *, address: str | None = 
     ``NotConnected``, and ``LoginRefused`` for a person who may not log in.
     """
     known = OuterIdentity.objects.select_related("user").filter(key=identity.key).first()
-    user = known.user if known else _first_login(identity, claims, address)
-    if not user.is_active:
-        raise LoginRefused(_("Your account is disabled; ask an administrator of this portal."))
+    user = _enabled(known.user) if known else _first_login(identity, claims, address)
     OuterIdentity.objects.filter(key=identity.key).update(
         last_login_at=timezone.now(), name=identity.name
     )
@@ -59,14 +57,19 @@ def person(identity: Identity, claims: dict[str, Any], *, address: str | None = 
 
 def _first_login(identity: Identity, claims: dict[str, Any], address: str | None) -> User:
     way = settings.CENTRO_OIDC.first_login
-    user = _named(identity.name) if way != "refuse" else None
-    if user is not None and not _may_be_taken(user, identity):
-        raise _not_connected(identity)
-    if user is None and way == "create":
-        user = _create(identity, claims, address)
-    if user is None:
-        raise _not_connected(identity)
-    connect(user, identity, address=address)
+    with transaction.atomic():
+        user = _named(identity.name) if way != "refuse" else None
+        if user is None and way == "create":
+            user = _create(identity, claims, address)
+        if user is None or not _may_be_taken(user, identity):
+            raise _not_connected(identity)
+        connect(_enabled(user), identity, address=address)
+    return user
+
+
+def _enabled(user: User) -> User:
+    if not user.is_active:
+        raise LoginRefused(_("Your account is disabled; ask an administrator of this portal."))
     return user
 
 
@@ -79,7 +82,10 @@ def _not_connected(identity: Identity) -> NotConnected:
 
 
 def _named(name: str) -> User | None:
-    user = User.objects.filter(username=name).first() if name and name.isprintable() else None
+    """The account of that name, locked: two people may come with the same name at the same time."""
+    if not name or not name.isprintable():
+        return None
+    user = User.objects.select_for_update().filter(username=name).first()
     # MariaDB compares names without case; a name is the same one everywhere.
     return user if user and user.username == name else None
 
@@ -90,7 +96,7 @@ def _may_be_taken(user: User, identity: Identity) -> bool:
     return not (
         user.is_staff
         or user.is_superuser
-        or user.outer_identities.filter(issuer=identity.issuer).exists()
+        or user.outer_identities.filter(issuer=identity.issuer).exclude(key=identity.key).exists()
     )
 
 

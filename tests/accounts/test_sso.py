@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from accounts.models import OuterIdentity
 from accounts.sso import flow
+from accounts.sso.errors import NotConnected
+from accounts.sso.identities import Identity, person
 from pipeline_management.models import AuditEvent
 from tests.accounts.issuer import ISSUER, Issuer
 from tests.accounts.log_ins import (
@@ -242,3 +246,37 @@ def test_the_log_in_page_offers_it(issuer: Issuer) -> None:
     text = Client().get("/accounts/login/?next=/runs/%3Fq%3Da%26b").content.decode()
     assert "Log in with Campus ID" in text
     assert "/accounts/sso/?next=/runs/%3Fq%3Da%26b" in text
+
+
+def test_a_disabled_person_is_not_even_connected(issuer: Issuer, alice: User) -> None:
+    User.objects.update(is_active=False)
+    refusal(log_in(Client(), issuer), 400, "Your account is disabled")
+    assert not OuterIdentity.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.lab
+@pytest.mark.parametrize("way", ["by-name", "create"])
+def test_one_of_two_who_come_with_a_name_at_once(issuer: Issuer, settings: Any, way: str) -> None:
+    settings.CENTRO_OIDC = configured(issuer, first_login=way)
+    if way == "by-name":
+        make_user("alice")
+    both, came = threading.Barrier(2), []
+
+    def come(subject: str) -> None:
+        identity = Identity(ISSUER, subject, "alice")
+        both.wait()
+        try:
+            came.append(person(identity, {}).username)
+        except NotConnected:
+            came.append("refused")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=come, args=(subject,)) for subject in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(came) == ["alice", "refused"]
+    assert OuterIdentity.objects.count() == User.objects.count() == 1
