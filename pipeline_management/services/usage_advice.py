@@ -112,7 +112,7 @@ def _time(run: Run, usage: RunUsage) -> list[str]:
     if used is None or not asked:
         return [_("Time: no limit or no duration is known.")]
     if run.state != RunState.SUCCEEDED:
-        return []
+        return [_("Time: the run did not succeed, so how long it took says nothing.")]
     enough = _round_time(_ROOM * used)
     facts = {"asked": span(asked), "used": span(used), "enough": span(enough)}
     if enough <= _WASTED * asked:
