@@ -182,7 +182,7 @@ class RunSide:
             start=2,
         ):
             RunEvent.objects.create(run=run, seq=number, at=self._ago(215), type="artifact", actor="job",
-                                    evidence="job", data={"path": path, "label": label})  # fmt: skip
+                                    sender="job", data={"path": path, "label": label})  # fmt: skip
         Run.objects.filter(pk=run.pk).update(event_seq=3)
 
     def _tasks(self, name: str, seconds: tuple[int, ...]) -> None:
