@@ -114,7 +114,8 @@ def test_transfer(lab: Lab) -> None:
 
 
 def test_history(lab: Lab) -> None:
-    found = measured(lab, "bench.history", "--runs", "400", "--events", "800", "--rounds", "2", "--tries", "1")
+    found = measured(lab, "bench.history", "--runs", "400", "--events", "800", "--rounds", "2", "--tries", "1",
+                     "--buffers", "256")
     by_name = {name.split(" ", 1)[1]: values for name, values in found.items()}
     pages = ("/runs/", "/runs/?state=failed", "/runs/?q=NA77", "/", "/usage/?period=year")
     for name in (f"{who}:{page}" for who in ("admin", "user1") for page in pages):
