@@ -258,7 +258,8 @@ BODIES: dict[str, tuple[bytes, str]] = {
         f"{MULTIPART}; boundary=x",
     ),
     "no type": (b"targetPath=/tmp/x", ""),
-    "charset": (b"targetPath=/tmp/x", f"{FORM}; charset=xq7"),
+    # the form is read as bytes whatever its set is called, so a good one would be taken
+    "charset": (b"other=/tmp/x", f"{FORM}; charset=xq7"),
 }  # fmt: skip
 DOORS = (
     ("POST", "/utilities/mkdir"), ("PUT", "/utilities/rename"), ("DELETE", "/utilities/rm"),
