@@ -41,6 +41,7 @@ COMMANDS = {
     "unzip": ("unzip",),
     "bzip2": ("bzip2",),
     "pgrep": ("procps",),
+    "wrk": ("wrk",),  # load for bench/web.py
 }
 
 
