@@ -122,7 +122,7 @@ def addresses(demo: Demo) -> dict[str, str]:
         "run-usage": f"/runs/{demo.runs['failed'].pk}/usage/", "transfers": "/transfers/", "files": "/files/",
         "files-folder": f"/files/local{demo.results}",
         **{f"file-{kind}": f"/files/local{demo.results}/{name}" for kind, name in FILES.items()},
-        "files-missing": f"/files/local{demo.results}/nothing", "runs-none": "/runs/?text=nothing",
+        "files-missing": f"/files/local{demo.results}/nothing", "runs-none": "/runs/?text=zebrafish",
         "run-events": f"/runs/{demo.runs['failed'].pk}/events/", "workbook": "/submit/?pipeline=hello",
         "run-cancel": f"/runs/{demo.runs['waiting'].pk}/cancel/",
     }  # fmt: skip

@@ -53,6 +53,23 @@ def test_a_syntax_mistake_is_marked_while_one_types(open_as: Open) -> None:
     expect(page.locator("#syntax")).to_have_text("The JSON is well-formed.")
 
 
+@pytest.mark.parametrize("mark", ["_", ",", "g"])
+def test_what_hangs_below_the_letters_is_seen(open_as: Open, mark: str) -> None:
+    """The bottom of a line is drawn: file names are full of underscores."""
+    page = open_as("submitter", "/submit/")
+    seen = []
+    for text in (f'["N{mark * 9}N"]', f'["N{" " * 9}N"]'):
+        write(page, text + "\n")
+        page.wait_for_timeout(300)
+        box = page.locator("#editor .ace_line").first.bounding_box()
+        assert box is not None
+        # without the first and the last letter, the brackets and the cursor, which may blink
+        width = page.evaluate("window.centroEditor.renderer.characterWidth")
+        line = {"x": box["x"] + 4 + 4 * width, "y": box["y"], "width": 7 * width, "height": box["height"]}
+        seen.append(page.screenshot(clip=line))
+    assert seen[0] != seen[1]
+
+
 def test_checking_lists_problems_and_a_click_leads_to_the_line(open_as: Open) -> None:
     page = open_as("submitter", "/submit/")
     text = '{\n  "pipeline": "hello",\n  "name": "",\n  "times": 99\n}'
