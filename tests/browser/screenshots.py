@@ -132,7 +132,7 @@ def take(browser: Browser, url: str, demo: Demo, folder: Path, only: set[str]) -
     """Every page, or those named, in every look; list and run very wide too; the log-in page without a session."""
     from django.test import Client
 
-    from pipeline_management.models import Draft
+    from pipeline_management.models import Draft, Pipeline
 
     client = Client()
     client.force_login(demo.alice)
@@ -149,7 +149,8 @@ def take(browser: Browser, url: str, demo: Demo, folder: Path, only: set[str]) -
         for name, address in pages.items():
             if (look == "2560" and name not in {"runs", "run-running"}) or (only and name not in only):
                 continue
-            Draft.objects.all().delete()  # of the picture before
+            Draft.objects.all().delete()  # these two: of the picture before
+            Pipeline.objects.filter(name="fresh").delete()
             page.goto(address)
             page.wait_for_timeout(1500 if name.startswith("file") else 500)
             if name == "workbook":

@@ -146,9 +146,6 @@ def _all_of(act: Act) -> Act:
 
 
 def _added(page: Page) -> None:
-    from pipeline_management.models import Pipeline
-
-    Pipeline.objects.filter(name="fresh").delete()  # of the picture before
     _upload(REFUSED | {"systems": ["local"]})(page)
     page.get_by_role("button", name="Store it").click()
     page.wait_for_load_state()
