@@ -52,12 +52,15 @@ REFUSED = {
     "labs": ["*"],
     "script": "true",
 }
+GOOD: dict[str, Any] = REFUSED | {"systems": []}
+"""``add_pipeline`` says on which system it runs."""
 
 
 def add_pipeline(system: Any) -> None:
     """The pipeline ``reads`` with a table and a rule about its rows."""
     from tests.factories import make_version
 
+    GOOD["systems"] = [system.name]
     make_version("reads", "1.0", system=system, schema=SCHEMA, rules=RULES, example=RIGHT)
 
 
@@ -146,7 +149,7 @@ def _all_of(act: Act) -> Act:
 
 
 def _added(page: Page) -> None:
-    _upload(REFUSED | {"systems": ["local"]})(page)
+    _upload(GOOD)(page)
     page.get_by_role("button", name="Store it").click()
     page.wait_for_load_state()
 
@@ -196,7 +199,7 @@ def _upload(part: dict[str, Any]) -> Act:
 ACTS: dict[str, Act] = {
     "submit-form": _form, "submit-faults": _check(SCHEMA_FAULTS), "submit-rules": _check(RULE_FAULTS),
     "workbook-faults": _workbook, "workbook-refused": _not_a_workbook,
-    "catalogue-refused": _upload(REFUSED), "catalogue-confirm": _upload(REFUSED | {"systems": ["local"]}),
+    "catalogue-refused": _upload(REFUSED), "catalogue-confirm": _upload(GOOD),
     "submit-preflight": _preflight, "submit-preflight-bad": _preflight_bad,
     "submit-preflight-whole": _all_of(_preflight), "catalogue-added": _added,
 }  # fmt: skip

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.utils.translation import _trans, trans_real
 
 from pipeline_management.choices import Attention, RunState
+from pipeline_management.templatetags import centro_pages
 from tests.pages.site import Site
 
 pytestmark = pytest.mark.django_db
@@ -53,9 +56,17 @@ class Texts(HTMLParser):
             self.found.append(left)
 
 
+def forget() -> None:
+    """What was written once for each language is written anew."""
+    cache.clear()
+    for kept in (centro_pages._state_badge, centro_pages._month):
+        kept.cache_clear()
+
+
 @pytest.fixture
-def marked(monkeypatch: pytest.MonkeyPatch) -> None:
+def marked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every translation is its English text between two marks."""
+    forget()
     for name in ("gettext", "ngettext", "pgettext", "npgettext"):
         translate = getattr(trans_real, name)
 
@@ -64,6 +75,8 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> None:
             return f"{BEGIN}{text}{END}" if text else text
 
         monkeypatch.setattr(_trans, name, mark)
+    yield
+    forget()
 
 
 @pytest.fixture
