@@ -125,3 +125,12 @@ def test_a_wrong_parameter_is_an_error(sam: Client) -> None:
     answer = post(sam, url=URL + "?preflight=maybe")
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["parameter"] == "preflight"
+
+
+def test_what_was_noticed_is_told_beside_what_is_wrong(site: Site, sam: Client) -> None:
+    site.version.schema = {"properties": {"name": {"type": "string"}, "cram": {"type": "boolean"}}}
+    site.version.content_sha256 = "open"
+    site.version.save()
+    found = judged(sam, {"pipeline": "hello", "name": 7, "cramm": True})
+    assert [one["code"] for one in found["errors"]] == ["type"]
+    assert [one["pointer"] for one in found["warnings"]] == ["/cramm"]

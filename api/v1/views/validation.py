@@ -123,15 +123,15 @@ class ValidateView(ApiView):
         except TooLarge:
             raise
         except InvalidRequest as error:
-            return Response(ValidationSerializer(_answer(error.problems)).data)
+            return Response(ValidationSerializer(_answer(error.problems, error.warnings)).data)
         return Response(ValidationSerializer(_accepted(prepared, asks=asks)).data)
 
 
-def _answer(errors: list[Problem]) -> dict[str, Any]:
+def _answer(errors: list[Problem], warnings: list[Problem]) -> dict[str, Any]:
     return {
         "valid": not errors,
         "errors": _told(errors),
-        "warnings": [],
+        "warnings": _told(warnings),
         "preflight": None,
         "preflight_problem": None,
         "estimate": None,
@@ -143,8 +143,7 @@ def _told(problems: list[Problem]) -> list[dict[str, Any]]:
 
 
 def _accepted(prepared: PreparedRun, *, asks: bool) -> dict[str, Any]:
-    answer = _answer([]) | {
-        "warnings": _told(prepared.warnings),
+    answer = _answer([], prepared.warnings) | {
         "estimate": estimate_for(prepared.version, prepared.configuration).as_dict(),
     }
     if asks:
