@@ -6,6 +6,9 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
+LARGEST_KEY = 2**63 - 1
+"""Of a primary key in an address; a larger number is an error in the database's driver."""
+
 
 def address_of(request: HttpRequest) -> str | None:
     """The client's network address, as far as it is known."""

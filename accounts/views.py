@@ -18,13 +18,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
-from accounts.asking import address_of, person_of
+from accounts.asking import LARGEST_KEY, address_of, person_of
 from accounts.forms import ChangePasswordForm, ClientForm, LoginForm, TokenForm
 from accounts.models import ApiToken, OAuthClient
 from accounts.oauth import clients as oauth
 from accounts.signals import acted
-
-_LARGEST = 2**63 - 1  # of a primary key; a larger number is an error in the database's driver
 
 
 class LoginView(auth.LoginView):
@@ -116,7 +114,7 @@ def _create(request: HttpRequest, form: TokenForm) -> str | None:
 def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
     """Revoke one of the person's own tokens."""
     name = services.revoke_token(
-        user=person_of(request), token_id=min(token_id, _LARGEST), address=address_of(request)
+        user=person_of(request), token_id=min(token_id, LARGEST_KEY), address=address_of(request)
     )
     if name is None:
         raise Http404
@@ -153,7 +151,7 @@ def clients(request: HttpRequest) -> HttpResponse:
 def delete_client(request: HttpRequest, client_pk: int) -> HttpResponse:
     """Delete one of the person's own OAuth clients."""
     client = oauth.delete_client(
-        user=person_of(request), pk=min(client_pk, _LARGEST), address=address_of(request)
+        user=person_of(request), pk=min(client_pk, LARGEST_KEY), address=address_of(request)
     )
     if client is None:
         raise Http404

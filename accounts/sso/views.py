@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.asking import address_of, person_of
+from accounts.asking import LARGEST_KEY, address_of, person_of
 from accounts.forms import LoginForm
 from accounts.sso import flow, identities
 from accounts.sso.errors import LoginRefused, NotConnected
@@ -26,7 +26,6 @@ from accounts.sso.identities import Identity
 
 PENDING = "sso_pending"
 PENDING_SECONDS = 600
-_LARGEST = 2**63 - 1  # of a primary key
 
 
 def _or_404() -> None:
@@ -119,7 +118,7 @@ def disconnect(request: HttpRequest, identity_pk: int) -> HttpResponse:
     """Take away one of the person's own identities."""
     try:
         found = identities.disconnect(
-            person_of(request), min(identity_pk, _LARGEST), address=address_of(request)
+            person_of(request), min(identity_pk, LARGEST_KEY), address=address_of(request)
         )
     except LoginRefused as error:
         messages.error(request, str(error))

@@ -16,37 +16,29 @@ from accounts.oauth import outer, tokens
 from accounts.oauth.errors import ExpiredToken, IssuerUnreachable, TokenError, UnreadableToken
 from centro.config.sections import Oidc
 from tests.accounts.issuer import AUDIENCE, ISSUER, Issuer
-from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Issuer]:
-    issuer = Issuer()
-    yield issuer
-    issuer.close()
-
-
 @pytest.fixture
-def issuer(server: Issuer, settings: Any) -> Iterator[Issuer]:
+def issuer(login_server: Issuer, settings: Any) -> Iterator[Issuer]:
     """The issuer with one key, configured, and never asked before."""
-    server.keys = {"first": server.first}
-    server.asked, server.status, server.answer, server.delay = 0, 200, None, 0.0
-    settings.CENTRO_OIDC = configured(server)
+    login_server.keys = {"first": login_server.first}
+    login_server.asked, login_server.status, login_server.answer, login_server.delay = (
+        0,
+        200,
+        None,
+        0.0,
+    )
+    settings.CENTRO_OIDC = configured(login_server)
     outer.forget()
-    yield server
+    yield login_server
     outer.forget()
 
 
 def configured(issuer: Issuer, **changes: Any) -> Oidc:
     values = {"issuer": ISSUER, "audience": AUDIENCE, "jwks_url": issuer.url} | changes
     return Oidc.model_validate(values)
-
-
-@pytest.fixture
-def alice() -> User:
-    return make_user("alice")
 
 
 @pytest.fixture
