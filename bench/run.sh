@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All benchmarks one after the other on one lab of their own, which is taken down afterwards.
+# The benchmarks that take minutes, one after the other on one lab of their own, which is taken down afterwards.
 # It takes no arguments; each bench by itself does, e.g. `python -m bench.poll --help`.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 python=.venv/bin/python
@@ -9,7 +9,7 @@ if [ -z "${CENTRO_LAB_DIR:-}" ]; then
     trap '"$python" -m tests.lab down --dir "$CENTRO_LAB_DIR"' EXIT
 fi
 failed=0
-for bench in poll submit web firecrest events live transfer history workbook; do
+for bench in poll submit web firecrest events live workbook; do
     "$python" -m "bench.$bench" || failed=1
     echo
 done

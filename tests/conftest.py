@@ -202,7 +202,7 @@ def django_db_setup(
         settings_of_it: dict[str, Any] = settings.DATABASES["default"]
         usual = settings_of_it["NAME"]
         name = settings_of_it["TEST"]["NAME"] or f"test_{usual}"
-        prepared.create(Lab.at(lab_folder()), name)
+        prepared.create(Lab.at(lab_folder()), name, os.environ)
         settings_of_it["NAME"] = connection.settings_dict["NAME"] = name
         yield
         with django_db_blocker.unblock():

@@ -15,7 +15,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.lab.lab import Lab
@@ -25,12 +25,13 @@ STATIC = "collected"
 STAMP = "static.stamp"
 
 
-def create(lab: Lab, name: str) -> None:
+def create(lab: Lab, name: str, environment: Mapping[str, str]) -> None:
     """A database of the lab's MariaDB as `migrate` leaves it: tables, content types, no people.
 
-    One of this name is replaced. LabError and CalledProcessError tell what could not be done.
+    ``environment`` is the portal's, with its secrets. A database of this name is replaced. LabError and
+    CalledProcessError tell what could not be done.
     """
-    dump = _dump(lab)
+    dump = _dump(lab, environment)
     lab.mariadb.sql(
         f"DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} CHARACTER SET utf8mb4;"
         f" USE {name};\n{dump}"
@@ -78,13 +79,13 @@ def _alone(lab: Lab) -> Iterator[None]:
         yield
 
 
-def _dump(lab: Lab) -> str:
+def _dump(lab: Lab, environment: Mapping[str, str]) -> str:
     """SQL that makes the tables."""
     kept = _folder(lab) / f"migrated-{_digest()}.sql"
     with _alone(lab):
         if not kept.exists():
             made = kept.with_suffix(".new")
-            made.write_text(_migrated(lab), encoding="utf-8")
+            made.write_text(_migrated(lab, environment), encoding="utf-8")
             made.rename(kept)
     return kept.read_text(encoding="utf-8")
 
@@ -97,15 +98,17 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _migrated(lab: Lab) -> str:
+def _migrated(lab: Lab, environment: Mapping[str, str]) -> str:
     name = f"centro_migrated_{secrets.token_hex(4)}"
     lab.mariadb.sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
     try:
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--skip-checks", "--verbosity=0"],
             cwd=ROOT,
-            env=os.environ
-            | {"CENTRO_DATABASE_URL": f"{lab.mariadb.url.rpartition('/')[0]}/{name}"},
+            env={
+                **environment,
+                "CENTRO_DATABASE_URL": f"{lab.mariadb.url.rpartition('/')[0]}/{name}",
+            },
             stdin=subprocess.DEVNULL,
             check=True,
             timeout=300,

@@ -117,7 +117,7 @@ class LiveStack:
 
     def set_up(self) -> None:
         """Database, static files, administrator and the lab's site, as start.sh does it."""
-        prepared.create(self.lab, self.database)
+        prepared.create(self.lab, self.database, self.env)
         prepared.copy_static(self.lab, self.var)
         self.lab.valkey.ask("FLUSHDB", self.redis_number)
         self.manage("prepare")
