@@ -30,4 +30,9 @@ class IssuerBackend(ModelBackend):
         id_claims = kwargs.get("id_claims")
         if request is None or id_claims is None:
             return None
-        return identities.person(Identity.of(id_claims), id_claims, address=address_of(request))
+        return identities.person(
+            Identity.of(id_claims),
+            id_claims,
+            asked=request.user.is_authenticated,
+            address=address_of(request),
+        )

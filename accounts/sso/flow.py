@@ -5,7 +5,6 @@ OpenID Connect Core 1.0, section 3.1; RFC 7636 for PKCE; RFC 9700 for what is to
 
 from __future__ import annotations
 
-import hmac
 import logging
 import re
 import secrets
@@ -171,7 +170,7 @@ def _claims(token: str, flow: Flow) -> dict[str, Any]:
     several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     if claims.get("azp", None if several else client) != client:
         raise TokenError("The token was made for another program (azp).")
-    if not hmac.compare_digest(str(claims["nonce"]).encode(), flow.nonce.encode()):
+    if claims["nonce"] != flow.nonce:
         raise TokenError("The token belongs to another log-in (nonce).")
     return claims
 

@@ -31,9 +31,13 @@ class Identity:
         """From the checked claims of an ID token. Raises ``LoginRefused`` for a subject that is none."""
         subject, name = claims["sub"], claims.get(settings.CENTRO_OIDC.username_claim)
         # OpenID Connect Core 1.0, section 2: at most 255 ASCII characters
-        if not isinstance(subject, str) or not 0 < len(subject) <= 255:
+        fits = isinstance(subject, str) and subject.isascii() and subject.isprintable()
+        if not fits or not 0 < len(subject) <= 255:
             raise LoginRefused(_("The log-in service did not say who you are (claim “sub”)."))
-        return cls(claims["iss"], subject, name[:255] if isinstance(name, str) else "")
+        # half surrogates are not printable either: neither the database nor a page could take them
+        if not isinstance(name, str) or not name.isprintable():
+            name = ""
+        return cls(claims["iss"], subject, name[:255])
 
     @property
     def key(self) -> str:
@@ -41,13 +45,18 @@ class Identity:
         return hashlib.sha256(f"{self.issuer}\0{self.subject}".encode()).hexdigest()
 
 
-def person(identity: Identity, claims: dict[str, Any], *, address: str | None = None) -> User:
+def person(
+    identity: Identity, claims: dict[str, Any], *, asked: bool = False, address: str | None = None
+) -> User:
     """The enabled person whom the identity opens, connected now if the configuration lets it.
 
-    ``claims`` may give a new person's name and mail address; ``address`` is the client's. Raises
+    ``claims`` may give a new person's name and mail address; ``address`` is the client's. With ``asked`` nothing
+    is connected or made: somebody is logged in already, and says himself whether he is the one. Raises
     ``NotConnected``, and ``LoginRefused`` for a person who may not log in.
     """
     known = OuterIdentity.objects.select_related("user").filter(key=identity.key).first()
+    if known is None and asked:
+        raise _not_connected(identity)
     user = _enabled(known.user) if known else _first_login(identity, claims, address)
     OuterIdentity.objects.filter(key=identity.key).update(
         last_login_at=timezone.now(), name=identity.name
@@ -83,7 +92,7 @@ def _not_connected(identity: Identity) -> NotConnected:
 
 def _named(name: str) -> User | None:
     """The account of that name, locked: two people may come with the same name at the same time."""
-    if not name or not name.isprintable():
+    if not name:
         return None
     user = User.objects.select_for_update().filter(username=name).first()
     # MariaDB compares names without case; a name is the same one everywhere.

@@ -105,7 +105,9 @@ def test_a_name_does_not_make_an_administrator(issuer: Issuer) -> None:
     assert who(client) is None and not OuterIdentity.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["ALICE", "alice ", "", "nobody", None, 7, ["alice"], "a" * 500])
+@pytest.mark.parametrize(
+    "name", ["ALICE", "alice ", "", "nobody", None, 7, ["alice"], "a" * 500, "\ud800", "a\x00"]
+)
 def test_names_that_nobody_here_has(issuer: Issuer, alice: User, name: Any) -> None:
     client = Client()
     refusal(log_in(client, issuer, preferred_username=name), 403, "No account here")

@@ -37,6 +37,7 @@ NOW = int(time.time())
         ({"nonce": "other"}, "belongs to another log-in"),
         ({"nonce": None}, "lacks a claim"),
         ({"nonce": 7}, "belongs to another log-in"),
+        ({"nonce": "\ud800"}, "belongs to another log-in"),
         ({"aud": "another-program"}, "audience"),
         ({"aud": ["another-program"]}, "audience"),
         ({"aud": [CLIENT_ID, "other"], "azp": None}, "another program (azp)"),
@@ -61,7 +62,7 @@ def test_id_tokens_that_are_not_believed(
     assert who(client) is None and not OuterIdentity.objects.exists()
 
 
-@pytest.mark.parametrize("subject", ["", "s" * 256, 7, ["f3a-1"]])
+@pytest.mark.parametrize("subject", ["", "s" * 256, 7, ["f3a-1"], "\ud800", "f3a\x00", "å"])
 def test_subjects_that_are_none(issuer: Issuer, alice: User, subject: Any) -> None:
     answer = log_in(Client(), issuer, sub=subject)
     assert answer.status_code == 400 and not OuterIdentity.objects.exists()

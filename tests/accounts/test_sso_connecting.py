@@ -61,6 +61,23 @@ def test_whoever_is_logged_in_may_connect_and_disconnect(issuer: Issuer) -> None
     }
 
 
+@pytest.mark.parametrize("way", ["by-name", "create", "refuse"])
+def test_whoever_is_logged_in_is_asked_whatever_the_name(
+    issuer: Issuer, alice: User, settings: Any, way: str
+) -> None:
+    """Neither somebody else's account nor a new one comes of it."""
+    settings.CENTRO_OIDC = configured(issuer, first_login=way)
+    carol = make_user("carol")
+    for name in ("alice", "carol", "brand.new"):
+        client = Client()
+        client.force_login(carol)
+        assert (
+            "Is this you?" in connect_page(client, issuer, preferred_username=name).content.decode()
+        )
+        assert who(client) == carol.pk
+    assert User.objects.count() == 2 and not OuterIdentity.objects.exists()
+
+
 def test_connecting_needs_a_token_of_the_page(issuer: Issuer) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(make_user("boss", staff=True))
@@ -102,6 +119,7 @@ def test_the_only_way_in_is_not_taken_away(issuer: Issuer, settings: Any) -> Non
 
 
 def test_somebody_else_gets_a_session_of_his_own(issuer: Issuer, alice: User) -> None:
+    log_in(Client(), issuer)  # known from another browser
     client = Client()
     client.force_login(make_user("carol"))
     before = client.session.session_key
