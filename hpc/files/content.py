@@ -59,7 +59,9 @@ _WRITE = (
     f'[ ! -d "$t" ] || exit {IS_DIRECTORY}; '
     f'if [ -e "$t" ]; then [ -f "$t" ] || exit {NOT_REGULAR}; [ -w "$t" ] || exit {FORBIDDEN}; umask 077; fi; '
     "p=${t%/*}/$3; set -C; "
-    'cat >"$p" && { [ "$(wc -c <"$p")" -eq "$4" ] || { echo "the content came incomplete" >&2; false; }; } '
+    # nothing is said before the part is gone: where nobody listens any more, SIGPIPE ends who speaks
+    'cat >"$p" && { [ "$(wc -c <"$p")" -eq "$4" ] || '
+    '{ rm -f -- "$p"; echo "the content came incomplete" >&2; exit 1; }; } '
     '&& { [ ! -e "$t" ] || chmod --reference="$t" -- "$p"; } '
     '&& mv -f -T -- "$p" "$t" || { rm -f -- "$p"; exit 1; }'
 )

@@ -6,7 +6,9 @@ import io
 import os
 import resource
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -206,6 +208,18 @@ def test_an_upload_whose_source_fails_changes_nothing(transport: Transport, far_
     # The far side clears up when it sees the end of what it reads, after us: on a busy machine well after.
     shell(transport, far_dir, "n=100; while [ $n -gt 0 ] && [ -n \"$(ls -A)\" ]; do sleep 0.2; n=$((n-1)); done")
     assert transport.listdir(far_dir) == []
+
+
+def test_half_an_upload_that_nobody_listens_to_leaves_nothing(tmp_path: Path) -> None:
+    """The other end closed all it had of the command, as sshd does after a connection broke."""
+    reader, nobody = os.pipe()
+    os.close(reader)
+    argv = upload(f"{tmp_path}/f", 200_000).argv
+    writing = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=nobody, stderr=nobody)
+    os.close(nobody)
+    writing.communicate(b"a" * 100_000)
+    assert writing.returncode != 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.lab
