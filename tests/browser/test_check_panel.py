@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from pipeline_management.models import PipelineVersion, Run
+from tests.browser.test_look import serious
 from tests.browser.test_submit_page import write
 
 if TYPE_CHECKING:
@@ -74,3 +76,23 @@ def test_a_run_that_nobody_checked_is_checked_on_its_way(
     page.locator("#submit-button").click()
     page.wait_for_url("**/runs/**")
     assert Run.objects.count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_last_answer_stays_readable_while_the_next_one_comes(
+    open_as: Open, version: PipelineVersion, scheme: Any
+) -> None:
+    page = open_as("submitter", "/submit/", color_scheme=scheme)
+    page.locator("#tab-json").click()
+    write(page, ROWS % "a")
+    expect(page.locator("#result .message").first).to_contain_text("rows 1 and 2 are the same file")
+    held: list[Route] = []
+    page.route("**/submit/check/", lambda route: held.append(route))
+    write(page, ROWS % "b")
+    result = page.locator("#result")
+    expect(result).to_have_class(re.compile("check-busy"))
+    assert serious(page) == []
+    expect(page.locator("#result .message").first).to_contain_text("rows 1 and 2 are the same file")
+    held[0].continue_()
+    expect(page.locator("#check-good")).to_be_visible()
+    expect(result).not_to_have_class(re.compile("check-busy"))
