@@ -20,6 +20,12 @@ class ServiceUnreachable(LoginRefused):
     status = 503
 
 
+class Disabled(LoginRefused):
+    """The account is known, and an administrator has closed it."""
+
+    status = 403
+
+
 class NotConnected(LoginRefused):
     """The issuer knows who it is, but no account here belongs to that ``identity``."""
 

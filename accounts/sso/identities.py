@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import OuterIdentity
 from accounts.signals import acted
-from accounts.sso.errors import LoginRefused, NotConnected
+from accounts.sso.errors import Disabled, LoginRefused, NotConnected
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _first_login(identity: Identity, claims: dict[str, Any], address: str | None
 
 def _enabled(user: User) -> User:
     if not user.is_active:
-        raise LoginRefused(_("Your account is disabled; ask an administrator of this portal."))
+        raise Disabled(_("Your account is disabled; ask an administrator of this portal."))
     return user
 
 

@@ -120,7 +120,7 @@ def test_a_disabled_person(issuer: Issuer, alice: User) -> None:
     assert client.get("/accounts/tokens/").status_code == 200
     User.objects.update(is_active=False)
     assert client.get("/accounts/tokens/").status_code == 302, "an open session ends"
-    refusal(log_in(Client(), issuer), 400, "Your account is disabled")
+    refusal(log_in(Client(), issuer), 403, "Your account is disabled")
 
 
 def test_nobody_by_name_where_that_is_refused(issuer: Issuer, alice: User, settings: Any) -> None:
@@ -252,7 +252,7 @@ def test_the_log_in_page_offers_it(issuer: Issuer) -> None:
 
 def test_a_disabled_person_is_not_even_connected(issuer: Issuer, alice: User) -> None:
     User.objects.update(is_active=False)
-    refusal(log_in(Client(), issuer), 400, "Your account is disabled")
+    refusal(log_in(Client(), issuer), 403, "Your account is disabled")
     assert not OuterIdentity.objects.exists()
 
 
