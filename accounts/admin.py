@@ -103,10 +103,11 @@ class CredentialAdmin(admin.ModelAdmin):
 class ApiTokenAdmin(admin.ModelAdmin):
     """Access tokens: seen by their hint, revoked by deleting. People make their own."""
 
-    list_display = ("name", "user", "hint", "created_at", "expires_at", "last_used_at")
+    list_display = ("name", "user", "hint", "scope", "created_at", "expires_at", "last_used_at")
+    list_filter = ("scope",)
     search_fields = ("name", "user__username", "hint")
     list_select_related = ("user",)
-    fields = ("user", "name", "hint", "created_at", "expires_at", "last_used_at")
+    fields = ("user", "name", "hint", "scope", "created_at", "expires_at", "last_used_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -12,6 +12,8 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import TokenScope
+
 
 def _helper(button: Any) -> FormHelper:
     helper = FormHelper()
@@ -87,11 +89,13 @@ class TokenForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text=_("The end of this day in UTC. Empty: until it is revoked."),
     )
-    read_only = forms.BooleanField(
-        label=_("May only read"),
-        required=False,
+    scope = forms.ChoiceField(
+        label=_("It may"),
+        choices=TokenScope.choices,
+        initial=TokenScope.SUBMIT,
         help_text=_(
-            "For reports and displays: it submits nothing, cancels nothing and changes nothing."
+            "Reading suits reports and displays; submitting suits a LIMS or a script. Files are moved and tokens "
+            "revoked only by one that may do everything."
         ),
     )
 

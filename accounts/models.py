@@ -34,6 +34,19 @@ class Role(models.TextChoices):
         return list(Role).index(self)
 
 
+class TokenScope(models.TextChoices):
+    """What a token may do of what its person may; each scope includes the ones before it."""
+
+    READ = "read", _("Only read")
+    SUBMIT = "submit", _("Read, submit runs and steer them")
+    ALL = "all", _("Everything that I may do")
+
+    def includes(self, other: TokenScope) -> bool:
+        """Whether a token of this scope may do what needs the ``other`` one."""
+        order = list(TokenScope)
+        return order.index(other) <= order.index(self)
+
+
 class LabVisibility(models.TextChoices):
     """Which runs of a lab its viewers and submitters see; managers see all of them."""
 
@@ -89,7 +102,7 @@ def new_token() -> str:
 class ApiToken(models.Model):
     """A person's access token for the API. Only its hash is kept; the token itself is shown once.
 
-    ``read_only``: it sees what its person sees and changes nothing.
+    ``scope`` narrows what it may do; what it sees is what its person sees.
     """
 
     user = models.ForeignKey(
@@ -101,7 +114,7 @@ class ApiToken(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
-    read_only = models.BooleanField(default=False)
+    scope = models.CharField(max_length=16, choices=TokenScope.choices, default=TokenScope.ALL)
 
     class Meta:
         ordering = ["-created_at"]

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import TOKEN_PREFIX, ApiToken, hash_token, new_token
+from accounts.models import TOKEN_PREFIX, ApiToken, TokenScope, hash_token, new_token
 from accounts.signals import acted
 
 MAX_TOKENS = 100
@@ -23,14 +23,14 @@ def create_token(
     name: str,
     expires_at: datetime | None = None,
     *,
-    read_only: bool = False,
+    scope: TokenScope = TokenScope.ALL,
     address: str | None = None,
 ) -> tuple[ApiToken, str]:
     """A new token of the person and its text, which is not kept and cannot be shown again.
 
-    ``expires_at`` is an aware time in the future or None for a token that does not expire; a
-    ``read_only`` token changes nothing; ``address`` is the client's, for the audit trail. Raises
-    ``ValidationError`` with the field's name for a bad or used name, a past time, or too many tokens.
+    ``expires_at`` is an aware time in the future or None for a token that does not expire; ``address`` is
+    the client's, for the audit trail. Raises ``ValidationError`` with the field's name for a bad or used
+    name, a past time, or too many tokens.
     """
     name = name.strip()
     if not name or len(name) > 100 or not name.isprintable():
@@ -48,7 +48,7 @@ def create_token(
                 hash=hash_token(text),
                 hint=text[: len(TOKEN_PREFIX) + 4],
                 expires_at=expires_at,
-                read_only=read_only,
+                scope=scope,
             )
             acted.send(User, user=user, action="token.create", target=name, address=address)
     except IntegrityError:

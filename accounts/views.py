@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import services
 from accounts.asking import LARGEST_KEY, address_of, person_of
 from accounts.forms import ChangePasswordForm, ClientForm, LoginForm, TokenForm
-from accounts.models import ApiToken, OAuthClient
+from accounts.models import ApiToken, OAuthClient, TokenScope
 from accounts.oauth import clients as oauth
 from accounts.signals import acted
 
@@ -98,7 +98,7 @@ def _create(request: HttpRequest, form: TokenForm) -> str | None:
             person_of(request),
             form.cleaned_data["name"],
             form.expires_at,
-            read_only=form.cleaned_data["read_only"],
+            scope=TokenScope(form.cleaned_data["scope"]),
             address=address_of(request),
         )
     except ValidationError as error:

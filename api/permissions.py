@@ -1,4 +1,4 @@
-"""What an access token may do besides what its person may."""
+"""What an access token may do of what its person may."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from accounts.models import ApiToken
+from accounts.models import ApiToken, TokenScope
 
 if TYPE_CHECKING:
     # loaded, it asks for this module's class
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 
 class TokenMayDoIt(BasePermission):
-    """A token that may only read is refused (403) where something would change.
+    """A token is refused (403) where its scope does not reach.
 
-    A view whose POST only answers, such as the check of a configuration, says so by ``only_answers``.
+    Reading needs ``TokenScope.READ``. What a view's other methods need it says by ``token_scope``: ``READ``
+    where they only answer, such as the check of a configuration, and ``ALL`` where it says nothing.
     """
 
-    message = "This token may only read; this needs one that may also change things."
-
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if not isinstance(request.auth, ApiToken) or not request.auth.read_only:
+        token = request.auth
+        if not isinstance(token, ApiToken) or request.method in SAFE_METHODS:
             return True
-        return request.method in SAFE_METHODS or getattr(view, "only_answers", False)
+        scope, needed = TokenScope(token.scope), getattr(view, "token_scope", TokenScope.ALL)
+        self.message = f"This token's scope is “{scope}”; this needs one of scope “{needed}”."
+        return scope.includes(needed)

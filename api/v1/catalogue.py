@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from accounts.models import ApiToken, Role
+from accounts.models import ApiToken, Role, TokenScope
 from api.v1.serializers import ReadOnly, text_choice
 from pipeline_management.choices import Engine, HealthState, SchedulerKind, TransportKind
 from pipeline_management.models import Pipeline, PipelineVersion, System
@@ -154,6 +154,9 @@ class WhoAmISerializer(ReadOnly):
     labs = LabRoleSerializer(many=True)
     authenticated_by = serializers.ChoiceField(choices=["password", "token", "session"])
     token = serializers.CharField(allow_null=True, help_text="The token's name.")
+    scope = serializers.ChoiceField(
+        choices=TokenScope.choices, help_text="What this request's token may do; `all` without one."
+    )
 
 
 class TokenSerializer(ReadOnly):
@@ -165,10 +168,7 @@ class TokenSerializer(ReadOnly):
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
-    # DRF's own argument has this name; the metaclass takes the field out of the class.
-    read_only = serializers.BooleanField(  # type: ignore[assignment]  # see above
-        help_text="Whether it may only read."
-    )
+    scope = serializers.ChoiceField(choices=TokenScope.choices)
 
 
 class TokenListSerializer(ReadOnly):
@@ -198,8 +198,13 @@ class NewTokenSerializer(serializers.Serializer[ApiToken]):
         default=None,
         help_text="With its time zone; null for never.",
     )
-    read_only = serializers.BooleanField(  # type: ignore[assignment]  # as in TokenSerializer
-        default=False, help_text="A token that may only read: it changes nothing (403)."
+    scope = serializers.ChoiceField(
+        choices=TokenScope.choices,
+        default=TokenScope.ALL,
+        help_text=(
+            "`read` changes nothing; `submit` also submits, steers and annotates runs; `all` is everything that "
+            "its person may. What is beyond it is answered by 403."
+        ),
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -207,7 +212,7 @@ class NewTokenSerializer(serializers.Serializer[ApiToken]):
         unknown = {
             name: [
                 serializers.ErrorDetail(
-                    "Unknown field; known: name, expires_at, read_only.", code="unknown_field"
+                    "Unknown field; known: name, expires_at, scope.", code="unknown_field"
                 )
             ]
             for name in self.initial_data

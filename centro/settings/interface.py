@@ -36,6 +36,7 @@ SPECTACULAR_SETTINGS = {
         "RunKind": "api.v1.serializers.RUN_KINDS",
         "OriginKind": "api.v1.serializers.ORIGIN_KINDS",
         "TransferState": "api.v1.transfers.TRANSFER_STATES",
+        "TokenScope": "accounts.models.TokenScope",
     },
 }
 

@@ -139,7 +139,7 @@ def test_bad_new_passwords(browser: Client, fields: dict[str, str], sentence: st
 
 
 def test_a_token_is_shown_once_and_works(alice: User, browser: Client) -> None:
-    answer = browser.post("/accounts/tokens/", {"name": "laptop", "last_day": ""})
+    answer = browser.post("/accounts/tokens/", {"name": "laptop", "last_day": "", "scope": "all"})
     text = re.search(r"cto_[A-Za-z0-9_-]{43}", answer.content.decode())
     assert text and find_token(text[0]).user == alice
     assert "no-store" in answer["Cache-Control"]
@@ -153,7 +153,8 @@ def test_a_token_is_shown_once_and_works(alice: User, browser: Client) -> None:
 
 def test_a_token_ends_after_its_last_day(browser: Client) -> None:
     day = timezone.now().date() + timedelta(days=3)
-    browser.post("/accounts/tokens/", {"name": "laptop", "last_day": day.isoformat()})
+    wanted = {"name": "laptop", "last_day": day.isoformat(), "scope": "all"}
+    browser.post("/accounts/tokens/", wanted)
     assert (
         ApiToken.objects.get().expires_at.isoformat() == f"{day + timedelta(days=1)}T00:00:00+00:00"
     )
@@ -175,7 +176,8 @@ def test_bad_tokens_are_explained_and_not_made(
     alice: User, browser: Client, fields: dict[str, str], sentence: str
 ) -> None:
     create_token(alice, "taken")
-    answer = browser.post("/accounts/tokens/", {"name": "new", "last_day": ""} | fields)
+    good = {"name": "new", "last_day": "", "scope": "all"}
+    answer = browser.post("/accounts/tokens/", good | fields)
     assert answer.status_code == 400
     assert sentence in answer.content.decode()
     assert ApiToken.objects.count() == 1
@@ -194,8 +196,10 @@ def test_only_ones_own_tokens_can_be_seen_and_revoked(alice: User, browser: Clie
 
 
 def test_names_are_escaped(browser: Client) -> None:
-    browser.post("/accounts/tokens/", {"name": "<script>alert(1)</script>", "last_day": ""})
-    assert "<script>alert(1)" not in browser.get("/accounts/tokens/").content.decode()
+    wanted = {"name": "<script>alert(1)</script>", "last_day": "", "scope": "all"}
+    browser.post("/accounts/tokens/", wanted)
+    page = browser.get("/accounts/tokens/").content.decode()
+    assert "<script>alert(1)" not in page and "&lt;script&gt;alert(1)" in page
 
 
 @pytest.mark.parametrize("page", ["login", "password", "tokens"])

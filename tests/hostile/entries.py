@@ -141,7 +141,7 @@ def _workbook(desk: Desk, value: str) -> Any:
 PAGES: dict[str, Entry] = {
     "user name at the log-in": Entry(_form("/accounts/login/", "username", password="x"), also=(429,)),
     "next page after the log-in": Entry(_form("/accounts/login/", "next", username="a", password="x"), also=(429,)),
-    "token name": Entry(_form("/accounts/tokens/", "name"), ("name",)),
+    "token name": Entry(_form("/accounts/tokens/", "name", scope="all"), ("name",)),
     "client name": Entry(_form("/accounts/clients/", "name"), ("name",)),
     "configuration as a whole": Entry(lambda d, v: d.submitted("submit", v)),
     "run name": Entry(lambda d, v: d.submitted("submit", {"pipeline": "hello", "name": v}), ("name", "string")),

@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import TokenScope
 from api.v1.annotations import (
     LabelsSerializer,
     NewNoteSerializer,
@@ -44,6 +45,7 @@ def _labels(run: Run) -> Response:
 class RunLabelsView(ApiView):
     """The labels of a run."""
 
+    token_scope = TokenScope.SUBMIT
     @extend_schema(
         operation_id="list_run_labels",
         summary="List a run's labels",
@@ -56,6 +58,7 @@ class RunLabelsView(ApiView):
 class RunLabelView(ApiView):
     """One label of a run."""
 
+    token_scope = TokenScope.SUBMIT
     @extend_schema(
         operation_id="add_run_label",
         summary="Stick a label on a run",
@@ -93,6 +96,7 @@ class RunLabelView(ApiView):
 class RunNotesView(ApiView):
     """The notes of a run."""
 
+    token_scope = TokenScope.SUBMIT
     @extend_schema(
         operation_id="list_run_notes",
         summary="List a run's notes",
@@ -127,6 +131,7 @@ class RunNotesView(ApiView):
 class RunNoteView(ApiView):
     """One note of a run."""
 
+    token_scope = TokenScope.SUBMIT
     @extend_schema(
         operation_id="delete_run_note",
         summary="Delete a note",
@@ -144,6 +149,7 @@ class RunNoteView(ApiView):
 class RunStarView(ApiView):
     """One's own star at a run; whoever sees the run may give it."""
 
+    token_scope = TokenScope.SUBMIT
     @extend_schema(
         operation_id="star_run",
         summary="Star a run",

@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import TokenScope
 from api.exceptions import BadParameter
 from api.v1 import filters
 from api.v1.serializers import (
@@ -43,6 +44,7 @@ _WISHED = {
 
 
 class _WishView(ApiView):
+    token_scope = TokenScope.SUBMIT
     wish: Wish
 
     def wanted(self, request: Request, run_id: uuid.UUID) -> Response:
@@ -101,6 +103,7 @@ _AGAIN = {
 
 
 class _AgainView(ApiView):
+    token_scope = TokenScope.SUBMIT
     kind: OriginKind
 
     def repeated(self, request: Request, run_id: uuid.UUID) -> Response:
@@ -186,6 +189,7 @@ class OutcomesSerializer(ReadOnly):
 class RunsWishView(ApiView):
     """The same wish for many runs."""
 
+    token_scope = TokenScope.SUBMIT
     wish: Wish
     parameters = {"POST": filters.PARAMETERS}
 

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import services
-from accounts.models import ApiToken, Membership
+from accounts.models import ApiToken, Membership, TokenScope
 from accounts.policy import is_administrator
 from api.v1.catalogue import (
     CreatedTokenSerializer,
@@ -42,6 +42,7 @@ class WhoAmIView(ApiView):
             .order_by("lab__slug"),
             "authenticated_by": "token" if token else "password" if by_header else "session",
             "token": token.name if token else None,
+            "scope": token.scope if token else TokenScope.ALL,
         }
         return Response(WhoAmISerializer(fields).data)
 
@@ -77,7 +78,7 @@ class TokenListView(ApiView):
             self.person,
             fields["name"],
             fields["expires_at"],
-            read_only=fields["read_only"],
+            scope=TokenScope(fields["scope"]),
             address=self.address,
         )
         token.token = text  # type: ignore[attr-defined]  # for the serializer; never stored

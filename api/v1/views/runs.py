@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import TokenScope
 from api.v1 import filters, pagination
 from api.v1.serializers import (
     ErrorSerializer,
@@ -91,6 +92,7 @@ class RunView(ApiView):
 class RunCancelView(ApiView):
     """Cancelling a run."""
 
+    token_scope = TokenScope.SUBMIT
     @extend_schema(
         operation_id="cancel_run",
         summary="Cancel a run",

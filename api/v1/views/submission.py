@@ -17,6 +17,7 @@ from rest_framework import exceptions as rest
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import TokenScope
 from api.exceptions import BadParameter, LengthRequired
 from api.v1.plans import PlannedRunSerializer, plan_of
 from api.v1.serializers import CreatedSerializer, ErrorSerializer, run_links
@@ -78,6 +79,7 @@ def _check_length(request: HttpRequest) -> None:
 class NewRunView(ApiView):
     """Submit a run."""
 
+    token_scope = TokenScope.SUBMIT
     parameters = {"POST": frozenset({"dry_run"})}
 
     @extend_schema(

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import TokenScope
 from api.v1.serializers import ErrorSerializer, ProblemSerializer, ReadOnly
 from api.v1.views.base import ApiView
 from api.v1.views.submission import read_body
@@ -78,7 +79,7 @@ class ValidationSerializer(ReadOnly):
 class ValidateView(ApiView):
     """Check a configuration and submit nothing."""
 
-    only_answers = True
+    token_scope = TokenScope.READ
 
     parameters = {"POST": frozenset({"preflight"})}
 

@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import exceptions as rest
 from rest_framework.request import Request
 
+from accounts.models import TokenScope
 from api.v1.serializers import ErrorSerializer
 from api.v1.views.base import ApiView
 from api.v1.views.catalogue import MISSING, version_of
@@ -40,7 +41,7 @@ class PipelineWorkbookView(ApiView):
 class WorkbookMarkedView(ApiView):
     """A filled workbook back with its faults marked."""
 
-    only_answers = True
+    token_scope = TokenScope.READ
 
     @extend_schema(
         operation_id="mark_workbook",
