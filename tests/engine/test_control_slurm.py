@@ -14,10 +14,10 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 
 from accounts.models import Credential, CredentialKind
-from pipeline_management.choices import RunState
+from pipeline_management.choices import Attention, Reason, RunState
 from pipeline_management.models import Run, SystemAccount
-from pipeline_management.services import cancellation, polling, submission
-from pipeline_management.services.control import holding, waiting, wishes
+from pipeline_management.services import cancellation, polling, submission, sweeps
+from pipeline_management.services.control import holding, settling, waiting, wishes
 from pipeline_management.services.control.wishes import Wish
 from tests.engine.steps import follow
 from tests.factories import make_account, make_run, make_system, make_user
@@ -164,3 +164,20 @@ def test_twenty_are_cancelled_by_one_command(
     for run in runs:
         follow(run, seconds=60)
     assert {run.state for run in runs} == {RunState.CANCELLED}
+
+
+@pytest.mark.parametrize("wished", [False, True])
+def test_the_job_of_a_settled_run_ends_only_if_that_is_wished(
+    lab: Lab, account: SystemAccount, make: Callable[..., Run], wished: bool
+) -> None:
+    run = follow(make("sleep 600\n"), RunState.RUNNING)
+    Run.objects.filter(pk=run.pk).update(attention=Attention.STALE)
+    settling.settle(run=run, user=boss(), outcome="failed", reason="It hangs.", cancel_job=wished)
+    sweeps.sweep_orphans()
+    if wished:
+        until(lambda: queue(lab, account) == [])
+    assert queue(lab, account) == ([] if wished else [run.job_id])
+    polling.poll_account(account.pk)
+    run.refresh_from_db()
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.SETTLED)
+    assert run.events.filter(type="late_evidence").exists() is wished
