@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import select
+import threading
 import time
 from collections.abc import Iterator
 
@@ -24,8 +24,11 @@ class Drain:
         self._channel = channel
         self._out, self._err = readers
         self._cap = max_output
-        self._poll = select.poll()
-        self._poll.register(channel.fileno(), select.POLLIN)
+        # Not the pipe of Channel.fileno(): closing it while the far side still sends lets paramiko's own thread
+        # write to a descriptor that is closed, or by then another's, and the whole connection ends.
+        self._news = threading.Event()
+        channel.in_buffer.set_event(self._news)
+        channel.in_stderr_buffer.set_event(self._news)
 
     def pump(
         self, framed: Frame, source: Iterator[bytes], deadline: float, kept: bool = False
@@ -104,10 +107,10 @@ class Drain:
             )
             raise CommandTimeout(f"{begun} in time; its outcome is unknown")
         # a window that opens again makes no event, so a blocked writer looks every few milliseconds
-        self._poll.poll(min(left, 0.005 if sending else 1.0) * 1000)
+        self._news.wait(min(left, 0.005 if sending else 1.0))
 
     def _settle(self) -> None:
         """Let the far shell end: the server frees the session only then."""
         until = time.monotonic() + 0.02
         while not (self._channel.eof_received or self._channel.closed) and time.monotonic() < until:
-            self._poll.poll(5)
+            self._news.wait(0.005)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paramiko.pipe import PosixPipe
 
 from hpc.client import SystemClient
 from hpc.commands import Command, CommandResult
@@ -129,6 +130,24 @@ def test_a_shell_whose_answer_was_too_large_is_not_used_again(ssh: SSHTransport,
         ssh.execute(kept("head", "-c", "3000000", "/dev/zero", max_output=1000))
     assert ssh.execute(kept("echo", "next")).stdout == b"next\n"
     assert len(opened) == 2
+
+
+def test_a_session_is_closed_while_the_far_side_still_sends(
+    ssh: SSHTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """paramiko's own thread must find nothing to write to that was just closed: here that moment is long."""
+
+    def slowly(pipe: PosixPipe) -> None:
+        os.close(pipe._rfd)
+        os.close(pipe._wfd)
+        time.sleep(0.3)
+        pipe._closed = True
+
+    monkeypatch.setattr(PosixPipe, "close", slowly)
+    for _ in range(3):
+        with pytest.raises(OutputTooLarge):
+            ssh.execute(kept("head", "-c", "3000000", "/dev/zero", max_output=1000))
+        assert ssh.execute(kept("echo", "next")).stdout == b"next\n"
 
 
 def test_a_sink_that_fails_spoils_only_its_own_shell(ssh: SSHTransport, opened: list[float]) -> None:
