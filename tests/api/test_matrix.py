@@ -105,7 +105,7 @@ def body_of(address: Address, method: str, site: Site) -> tuple[bytes, str]:
     if address.name == "webhooks":
         return f"url={HOOK}&states=failed".encode(), FORM
     if address.name in ("accounts:tokens", "accounts:clients"):
-        return b"name=new", FORM
+        return b"name=new&scope=submit", FORM
     if address.name in ("run-labels", "run-notes"):
         return b"add=new&text=new", FORM
     return b"", FORM if method == "POST" and not address.name.startswith("api-") else JSON

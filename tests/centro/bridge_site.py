@@ -30,18 +30,19 @@ class Whole:
 
 
 class Stream:
-    """An answer in pieces that says when it was closed."""
+    """An answer in pieces that says by its path when it was closed, which is after the client has all of it."""
 
     streaming = True
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
+    def __init__(self, environ: dict[str, Any], pieces: Iterator[bytes]) -> None:
+        self.path = environ["PATH_INFO"]
         self.pieces = pieces
 
     def __iter__(self) -> Iterator[bytes]:
         return self.pieces
 
     def close(self) -> None:
-        note("closed stream")
+        note(f"closed {self.path}")
 
 
 def note(text: str) -> None:
@@ -80,10 +81,10 @@ ANSWERS: dict[str, Any] = {
     "environ": environment, "echo": echo, "wrong": wrong, "thread": thread, "sleep": sleep,
     "refuse": lambda environ: Whole(b"no"),
     "nothing": lambda environ: Whole(b""),
-    "numbers": lambda environ: Stream(f"{number}\n".encode() for number in range(5)),
-    "static": lambda environ: Stream(iter([b"abc", b"def"])),
-    "endless": lambda environ: Stream(iter(lambda: b"x" * 100_000, b"")),
-    "half": lambda environ: Stream(half()),
+    "numbers": lambda environ: Stream(environ, (f"{number}\n".encode() for number in range(5))),
+    "static": lambda environ: Stream(environ, iter([b"abc", b"def"])),
+    "endless": lambda environ: Stream(environ, iter(lambda: b"x" * 100_000, b"")),
+    "half": lambda environ: Stream(environ, half()),
 }  # fmt: skip
 STATUSES = {"refuse": "413 Too large", "nothing": "204 No Content"}
 
