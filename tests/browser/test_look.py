@@ -93,11 +93,18 @@ def serious(page: Page) -> list[str]:
     ]
 
 
+def settled(page: Page) -> None:
+    """Until scripts had their time and no check is awaited, whose answer would be exchanged under axe-core."""
+    page.wait_for_timeout(200)
+    expect(page.locator(".check-busy")).to_have_count(0)
+
+
 WIDTHS = "() => [document.documentElement.scrollWidth, window.innerWidth]"
 
 
 def looked_over(page: Page) -> list[Any]:
     """What is wrong with the page that is open: contrast, structure, axe-core's serious findings, its width."""
+    settled(page)
     wide, inner = page.evaluate(WIDTHS)
     found = page.evaluate(CONTRAST) + page.evaluate(STRUCTURE) + serious(page)
     return [*found, wide] if wide > inner else list(found)
@@ -142,7 +149,7 @@ def test_every_page_is_readable_and_well_built(
     faults = {}
     for name, address in addresses.items():
         page.goto(address)
-        page.wait_for_timeout(300)
+        settled(page)
         assert page.locator("html").get_attribute("data-bs-theme") == scheme
         found = page.evaluate(CONTRAST) + page.evaluate(STRUCTURE) + serious(page)
         if found:
@@ -158,7 +165,7 @@ def test_no_page_is_wider_than_its_window(
     faults = {}
     for name, address in addresses.items():
         page.goto(address)
-        page.wait_for_timeout(200)
+        settled(page)
         wide, inner = page.evaluate(WIDTHS)
         if wide > inner:
             faults[name] = wide

@@ -77,7 +77,6 @@ def test_the_administrators_side_is_readable_and_well_built(
         if name == "login":
             page.context.clear_cookies()
         page.goto(address)
-        page.wait_for_timeout(100)
         if found := looked_over(page):
             faults[name] = found
     assert faults == {}

@@ -106,7 +106,6 @@ def test_the_runs_side_is_readable_and_well_built(
     for address, act in pages.items():
         page.goto(address)
         act(page)
-        page.wait_for_timeout(200)
         if found := looked_over(page):
             faults[address] = found
     assert faults == {}

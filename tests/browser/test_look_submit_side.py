@@ -32,7 +32,6 @@ def test_the_submission_side_is_readable_and_well_built(
         page.goto(address)
         if name in side.ACTS:
             side.ACTS[name](page)
-        page.wait_for_timeout(200)
         if found := looked_over(page):
             faults[name] = found
     assert faults == {}

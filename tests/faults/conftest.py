@@ -18,6 +18,7 @@ def faulty(faulty_lab: Lab) -> Iterator[LiveStack]:
 
 
 @pytest.fixture
-def stack(faulty: LiveStack) -> Iterator[LiveStack]:
+def stack(faulty: LiveStack, faulty_lab: Lab) -> Iterator[LiveStack]:
     """The same, mended after each test."""
     yield from with_live_worker(faulty)
+    faulty_lab.mend()

@@ -89,6 +89,12 @@ class Lab:
         self.layout.site_file.touch(mode=0o600)
         self.layout.site_file.write_text(sitefile.render(self))
 
+    def mend(self) -> None:
+        """Start the servers that have ended: slurmdbd gives up by itself when its database is away for long."""
+        for server in self.servers:
+            if server.pid is None:
+                server.start()
+
     def down(self, keep: bool = False) -> None:
         """Cancel all jobs, stop every server and remove the folder (`keep=True` leaves it)."""
         if self.slurmctld.pid is not None:

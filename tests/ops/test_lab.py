@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def lab(faulty_lab: Lab) -> Lab:
     """These tests stop servers, so they take the lab that is there for it."""
+    faulty_lab.mend()
     return faulty_lab
 
 
@@ -84,6 +85,16 @@ def test_valkey_forgets_over_a_restart(lab: Lab) -> None:
     lab.valkey.ask("SET lab-test 1")
     lab.valkey.restart()
     assert lab.valkey.ask("GET lab-test") == "$-1"
+
+
+def test_what_has_ended_by_itself_is_started_again(lab: Lab) -> None:
+    before = lab.status()
+    lab.slurmdbd.kill()
+    lab.mend()
+    after = lab.status()
+    assert after.pop("slurmdbd") not in (None, before.pop("slurmdbd"))
+    assert after == before
+    assert "centro" in lab.slurm("sacctmgr", "-n", "show", "cluster")
 
 
 def test_mariadb_keeps_what_was_committed_over_a_kill(lab: Lab) -> None:
