@@ -11,8 +11,9 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from accounts.models import Credential, CredentialKind, Lab, Role
+from accounts.models import Credential, CredentialKind, Lab, Role, TokenScope
 from accounts.oauth.clients import create_client
+from accounts.services import create_token
 from pipeline_management.choices import RunState
 from pipeline_management.models import (
     Delivery,
@@ -65,6 +66,10 @@ class Demo:
             client.name, client.from_site, client.last_used_at = name, kept, self.now if kept else None
             client.client_id = "campus-portal" if kept else client.client_id
             client.save()
+        for name, scope in (("LIMS", TokenScope.SUBMIT), ("wall display", TokenScope.READ)):
+            token, _ = create_token(self.alice, name, self.now + timedelta(days=90), scope=scope)
+            token.hint, token.last_used_at = "cto_3kQz", self.now
+            token.save()
         self._systems()
         self._pipelines()
         self._history()
